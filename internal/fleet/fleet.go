@@ -177,6 +177,10 @@ func (b *Batch) Last() Mark {
 	return Mark{Run: b.Run, Seq: b.Records[len(b.Records)-1].Seq}
 }
 
+// CollectorID is the collector's own name in gossip and on the roster. Agents
+// have random ids, so it can be nobody else's.
+const CollectorID = "collector"
+
 // Port is the constant virtual port of gossip addresses. memberlist replaces a
 // zero port, so it must be one.
 const Port = 7946

@@ -1,0 +1,261 @@
+package house
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "picket"
+
+// pkg is what `go list -json` tells of one package.
+type pkg struct {
+	ImportPath string
+	Dir        string
+	Doc        string
+	GoFiles    []string
+	Imports    []string
+	Deps       []string
+}
+
+func list(t *testing.T, args ...string) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json"}, args...)...)
+	cmd.Dir = root(t)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		t.Fatalf("go list: %s", exit.Stderr)
+	}
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatalf("read go list: %v", err)
+		}
+		all = append(all, p)
+	}
+}
+
+func root(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		t.Fatalf("find the module: %v", err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// within says whether path is the package tree rooted at one of roots.
+func within(path string, roots ...string) bool {
+	return slices.ContainsFunc(roots, func(r string) bool {
+		return path == r || strings.HasPrefix(path, r+"/")
+	})
+}
+
+// bans are arrows that must not exist: no package under from may import a
+// package under to, except where a package under but does.
+var bans = []struct {
+	from, to []string
+	but      []string
+	why      string
+}{
+	{from: []string{"picket/agent"}, to: []string{"picket/collector"},
+		why: "an agent must stay light, and must not judge for the fleet"},
+	{from: []string{"picket/collector"}, to: []string{"picket/agent"},
+		why: "the collector knows agents by the wire alone, so that versions may differ"},
+	{from: []string{"picket/internal"}, to: []string{"picket/agent", "picket/collector", "picket/cmd"},
+		why: "the shared floor carries both towers and leans on neither"},
+	{from: []string{"picket/internal/cluster"}, to: []string{"picket/internal/uplink"},
+		why: "gossip is given packets and streams; who carries them is not its business"},
+	{from: []string{"picket/internal/uplink"}, to: []string{"picket/internal/cluster"},
+		why: "the uplink carries gossip without understanding it"},
+	{from: []string{"picket/probes"}, to: []string{"picket"}, but: []string{"picket/probes"},
+		why: "a probe asks one question once and knows nothing of fleets"},
+	{from: []string{"picket/internal/fleet"}, to: []string{"picket"}, but: []string{"picket/probes", "picket/internal/fleet"},
+		why: "the nouns know only what a result is"},
+	{from: []string{"picket/collector/store", "picket/collector/influx", "picket/collector/config"},
+		to:  []string{"picket/collector"},
+		but: []string{"picket/collector/store", "picket/collector/influx", "picket/collector/config"},
+		why: "the doors of the collector do not know the rooms behind them; the collector wires"},
+	{from: []string{"picket/collector/detect", "picket/internal/vantage"},
+		to: []string{"context", "net", "net/http", "os", "os/exec", "io", "log", "log/slog", "database/sql", "crypto/rand", "math/rand",
+			"math/rand/v2", "sync", "sync/atomic", "syscall", "runtime"},
+		why: "judgement is a pure function of votes, seats and time, or it cannot be simulated, replayed and trusted"},
+	{from: []string{"picket/collector/detect"}, to: []string{"picket"},
+		but: []string{"picket/collector/detect", "picket/internal/vantage", "picket/internal/fleet", "picket/probes"},
+		why: "judgement knows nouns and votes, no door and no wire"},
+	{from: []string{"picket/internal/vantage"}, to: []string{"picket"},
+		but: []string{"picket/internal/vantage", "picket/internal/fleet", "picket/probes"},
+		why: "what a site may conclude by itself depends on what it saw, and on nothing else"},
+	{from: []string{"picket"}, to: []string{"testing"},
+		why: "production code is not built on test packages"},
+}
+
+// exact lists the packages whose ban is about the path itself and not the tree
+// under it ("net" is I/O, "net/netip" is arithmetic).
+var exact = []string{"context", "net", "os", "io", "log", "sync", "runtime", "syscall", "testing"}
+
+func hits(path string, to []string) bool {
+	return slices.ContainsFunc(to, func(r string) bool {
+		return path == r || (!slices.Contains(exact, r) && strings.HasPrefix(path, r+"/"))
+	})
+}
+
+func TestArrowsPointDown(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		for _, b := range bans {
+			if !within(p.ImportPath, b.from...) {
+				continue
+			}
+			for _, imp := range p.Imports {
+				if hits(imp, b.to) && !within(imp, b.but...) {
+					t.Errorf("%s imports %s: %s", p.ImportPath, imp, b.why)
+				}
+			}
+		}
+	}
+}
+
+// doors says who may import a library. Whoever replaces the library changes
+// that one room.
+var doors = map[string][]string{
+	"github.com/hashicorp/memberlist":          {"picket/internal/cluster"},
+	"github.com/quic-go/quic-go":               {"picket/internal/uplink"},
+	"github.com/go-ping/ping":                  {"picket/probes"},
+	"github.com/miekg/dns":                     {"picket/probes", "picket/cmd/picket/demo"},
+	"github.com/influxdata/influxdb-client-go": {"picket/collector/influx"},
+	"modernc.org/sqlite":                       {"picket/collector/store"},
+	"github.com/goccy/go-yaml":                 {"picket/collector/config"},
+	"github.com/prometheus/client_golang":      {"picket/collector/web"},
+	"github.com/spf13/cobra":                   {"picket/cmd/picket", "picket/cmd/picket-agent"},
+	"google.golang.org/protobuf":               {"picket/internal/uplink"},
+	"github.com/klauspost/compress":            {"picket/internal/uplink", "picket/collector/influx"},
+}
+
+func TestEachLibraryHasOneDoor(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		for _, imp := range p.Imports {
+			for lib, rooms := range doors {
+				if within(imp, lib) && !within(p.ImportPath, rooms...) {
+					t.Errorf("%s imports %s, whose door is %s", p.ImportPath, imp, strings.Join(rooms, ", "))
+				}
+			}
+		}
+	}
+}
+
+func TestTheAgentStaysLight(t *testing.T) {
+	never := map[string]string{
+		"modernc.org/sqlite":                       "an agent keeps plain files",
+		"github.com/influxdata/influxdb-client-go": "only the collector writes to InfluxDB",
+		"github.com/goccy/go-yaml":                 "an agent is configured by its collector",
+		"github.com/prometheus/client_golang":      "an agent opens no port to be scraped",
+		"html/template":                            "the web page lives in the collector",
+		"net/http/pprof":                           "no debug surface at a client's site",
+		"picket/collector":                         "an agent must not judge",
+	}
+	for _, p := range list(t, "./cmd/picket-agent") {
+		for _, dep := range p.Deps {
+			for ban, why := range never {
+				if within(dep, ban) {
+					t.Errorf("picket-agent links %s: %s", dep, why)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryPackageHasADoc(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		if len(p.GoFiles) > 0 && len(strings.Fields(p.Doc)) < 5 && !generated(t, p) {
+			t.Errorf("%s has no package doc that says what it is for", p.ImportPath)
+		}
+	}
+}
+
+func generated(t *testing.T, p pkg) bool {
+	t.Helper()
+	for _, f := range p.GoFiles {
+		src, err := os.Open(filepath.Join(p.Dir, f))
+		if err != nil {
+			t.Fatalf("read %s: %v", f, err)
+		}
+		line, _ := bufio.NewReader(src).ReadString('\n')
+		src.Close()
+		if !strings.HasPrefix(line, "// Code generated") {
+			return false
+		}
+	}
+	return true
+}
+
+// TestPureRoomsAskNoClock holds what imports cannot show: the pure rooms are
+// told the time, start no goroutine, and use the vocabulary of probes, never
+// the probes themselves.
+func TestPureRoomsAskNoClock(t *testing.T) {
+	forbidden := map[string]string{
+		"time.Now": "time is an argument", "time.Since": "time is an argument", "time.Until": "time is an argument",
+		"time.Sleep": "a pure room does not wait", "time.After": "a pure room does not wait",
+		"time.AfterFunc": "a pure room does not wait", "time.NewTimer": "a pure room does not wait",
+		"time.NewTicker": "a pure room does not wait", "time.Tick": "a pure room does not wait",
+		"probes.New": "a pure room asks nobody",
+	}
+	for _, p := range list(t, "./collector/detect", "./internal/vantage") {
+		for _, name := range p.GoFiles {
+			fset := token.NewFileSet()
+			file, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, 0)
+			if err != nil {
+				t.Fatalf("parse %s: %v", name, err)
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.GoStmt:
+					t.Errorf("%s: starts a goroutine in a pure room", fset.Position(n.Pos()))
+				case *ast.SelectorExpr:
+					if x, ok := n.X.(*ast.Ident); ok {
+						if why, bad := forbidden[x.Name+"."+n.Sel.Name]; bad {
+							t.Errorf("%s: %s.%s: %s", fset.Position(n.Pos()), x.Name, n.Sel.Name, why)
+						}
+					}
+				}
+				return true
+			})
+		}
+	}
+}
+
+// TestNamesSayWhatIsInside refuses the rooms in which everything ends up.
+func TestNamesSayWhatIsInside(t *testing.T) {
+	vague := []string{"util", "utils", "common", "helpers", "helper", "misc", "types", "shared", "base"}
+	for _, p := range list(t, "./...") {
+		if last := p.ImportPath[strings.LastIndex(p.ImportPath, "/")+1:]; slices.Contains(vague, last) {
+			t.Errorf("%s: a name that fits anything: put the code where it is used", p.ImportPath)
+		}
+		for _, f := range p.GoFiles {
+			if slices.Contains(vague, strings.TrimSuffix(f, ".go")) {
+				t.Errorf("%s: a name that fits anything: put the code where it is used", strconv.Quote(filepath.Join(p.Dir, f)))
+			}
+		}
+	}
+	if !strings.HasPrefix(list(t, "./internal/house")[0].ImportPath, module) {
+		t.Fatal("this test looks at another module")
+	}
+}
