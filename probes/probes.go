@@ -232,7 +232,8 @@ type Spec struct {
 	// CA is a PEM bundle that alone is trusted for this target, for private
 	// services; empty means the operating system's roots. At most 16 KiB.
 	CA string
-	// ServerName overrides Host in SNI and in the certificate check; "" means Host.
+	// ServerName overrides Host in SNI, in the certificate check and in the
+	// Host header of HTTP, for asking one address of a name; "" means Host.
 	ServerName string
 
 	// Query is the record type of a DNS probe (A, AAAA, CNAME, MX, NS, TXT, SOA, ...); "" means A.
