@@ -1,0 +1,154 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/quic-go/quic-go"
+)
+
+// Code says why a connection was closed. The numbers travel between versions:
+// never reorder, never reuse; add at the end.
+type Code uint64
+
+// The codes.
+const (
+	CodeShutdown   Code = 0 // orderly: this end is stopping
+	CodeSuperseded Code = 1 // the same certificate connected again; the newer one stays
+	CodeRevoked    Code = 2 // the agent is not welcome any more
+	CodeRefused    Code = 3 // the other end said no; the reason says why
+	CodeProtocol   Code = 4 // the peer sent what it should not have sent
+	CodeVersion    Code = 5 // the two ends are too far apart in versions
+	CodeBusy       Code = 6 // not now; come again later
+	CodeTimeout    Code = 7 // the peer was silent where it had to speak
+	CodeRenewed    Code = 8 // the agent comes back with its new certificate
+)
+
+var codeNames = map[Code]string{
+	CodeShutdown: "shutdown", CodeSuperseded: "superseded", CodeRevoked: "revoked", CodeRefused: "refused", CodeProtocol: "protocol",
+	CodeVersion: "version", CodeBusy: "busy", CodeTimeout: "timeout", CodeRenewed: "renewed",
+}
+
+// String returns the name used in logs and by [Server.Disconnect].
+func (c Code) String() string {
+	if s, ok := codeNames[c]; ok {
+		return s
+	}
+	return fmt.Sprintf("code(%d)", uint64(c))
+}
+
+// parseCode is the inverse of [Code.String]; an unknown name is a refusal.
+func parseCode(s string) Code {
+	for c, n := range codeNames {
+		if n == s {
+			return c
+		}
+	}
+	return CodeRefused
+}
+
+// Streams are refused one by one with these; the connection goes on. Numbered
+// for ever, too.
+const (
+	streamDone        quic.StreamErrorCode = 0 // nobody reads any more
+	streamUnknown     quic.StreamErrorCode = 1 // no such kind of stream
+	streamRefused     quic.StreamErrorCode = 2 // not now, not here, not you
+	streamUnreachable quic.StreamErrorCode = 3 // no such member is connected
+	streamBroken      quic.StreamErrorCode = 4 // the other half of the relay failed
+	streamIdle        quic.StreamErrorCode = 5 // nothing moved for too long
+)
+
+// The errors that callers tell apart with errors.Is.
+var (
+	// ErrDown means that there is no session with the collector right now.
+	ErrDown = errors.New("no session with the collector")
+	// ErrRevoked means that the collector does not accept this agent's
+	// certificate (any more).
+	ErrRevoked = errors.New("this agent was revoked, or the collector does not know it")
+	// ErrSuperseded means that another connection with the same certificate
+	// took this one's place.
+	ErrSuperseded = errors.New("superseded by another connection of the same agent")
+	// ErrRefused means that the collector said no to this session.
+	ErrRefused = errors.New("the collector refused the session")
+	// ErrVersion means that agent and collector are too far apart in versions.
+	ErrVersion = errors.New("the versions of agent and collector are too far apart")
+	// ErrExpired means that the certificate has expired, and only
+	// [Client.Renew] is heard.
+	ErrExpired = errors.New("the certificate has expired, only renewal is heard")
+)
+
+var codeErrors = map[Code]error{
+	CodeRevoked: ErrRevoked, CodeSuperseded: ErrSuperseded, CodeRefused: ErrRefused, CodeVersion: ErrVersion, CodeProtocol: ErrProtocol,
+}
+
+// CloseError is the end of a session as one of the two ends declared it.
+type CloseError struct {
+	Code   Code
+	Reason string
+	Remote bool // the other end closed
+}
+
+// Error implements error.
+func (e *CloseError) Error() string {
+	who := "closed"
+	if e.Remote {
+		who = "closed by the other end"
+	}
+	if e.Reason == "" || e.Reason == e.Code.String() {
+		return fmt.Sprintf("%s: %s", who, e.Code)
+	}
+	return fmt.Sprintf("%s: %s: %s", who, e.Code, e.Reason)
+}
+
+// Is matches the sentinel of the code, such as [ErrRevoked].
+func (e *CloseError) Is(target error) bool {
+	s := codeErrors[e.Code]
+	return s != nil && s == target
+}
+
+// alertBadCertificate is the TLS alert with which crypto/tls reports a
+// certificate that VerifyConnection did not like, as a QUIC error code.
+const alertBadCertificate = 0x100 + 42
+
+// closing turns an error of quic-go into ours. In TLS 1.3 a client's handshake
+// is over before the server has looked at its certificate, so that a rejected
+// one shows itself here, as an alert, and not in Dial.
+func closing(err error) error {
+	if app, ok := errors.AsType[*quic.ApplicationError](err); ok {
+		return &CloseError{Code: Code(app.ErrorCode), Reason: clip(app.ErrorMessage, maxReason), Remote: app.Remote}
+	}
+	if tr, ok := errors.AsType[*quic.TransportError](err); ok && tr.Remote && tr.ErrorCode == alertBadCertificate {
+		return fmt.Errorf("%w (%w)", ErrRevoked, err)
+	}
+	return err
+}
+
+// why returns the error that ended conn, or err if it still lives.
+func why(conn *quic.Conn, err error) error {
+	if cause := context.Cause(conn.Context()); cause != nil {
+		return closing(cause)
+	}
+	return closing(err)
+}
+
+// shut closes conn with a code and a reason for people, which must fit a packet.
+func shut(conn *quic.Conn, code Code, reason string) {
+	_ = conn.CloseWithError(quic.ApplicationErrorCode(code), clip(reason, maxReason)) // it never fails
+}
+
+const maxReason = 200 // bytes of text in a close frame
+
+// clip makes s valid UTF-8 of at most n bytes, as protobuf and log lines need it.
+func clip(s string, n int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}

@@ -1,0 +1,128 @@
+package uplink
+
+import (
+	"net/netip"
+	"time"
+
+	"picket/internal/fleet"
+	"picket/internal/vantage"
+	"picket/probes"
+)
+
+// Run is what a spool holds of one run.
+type Run struct {
+	ID     uint64
+	Oldest uint64 // first seq that is kept; 0 if the run holds nothing
+	Newest uint64 // last seq that was appended; 0 if none was
+}
+
+// Hello is what an agent says first.
+type Hello struct {
+	Version  string
+	OS       string // GOOS/GOARCH
+	Hostname string
+	Runs     []Run  // oldest first
+	Config   uint64 // ID of the config in force; 0 if none
+	Roster   uint64 // version of the roster on disk; 0 if none
+	Health   Health
+	Standing []Standing
+	Metered  bool // an expensive line: heartbeats after 5 s of silence instead of 1 s
+}
+
+// Welcome is the collector's answer, and the beginning of a session.
+type Welcome struct {
+	Agent string    // who the certificate says that the agent is; filled by the server
+	Now   time.Time // the collector's clock; filled by the server if zero
+	// Marks are the durable positions of the hello's runs; a run without one
+	// begins at its oldest record.
+	Marks []fleet.Mark
+	// Config and Roster are nil if the agent's are current. At the agent's end
+	// they are always nil: the client hands them to [AgentHandler.Config] and
+	// [AgentHandler.Roster] right after the welcome, and reports the answer.
+	Config  *fleet.Config
+	Roster  *fleet.Roster
+	Network fleet.Network // the network that the agent is seen on
+	Trust   []byte        // PEM of the roots to trust from now on
+}
+
+// Health is what an agent tells of itself.
+type Health struct {
+	RefsOK, RefsAsked int  // reference checks: its own uplink
+	Voting            bool // whether its votes count by its own judgement
+	Why               string
+	Spool             uint64 // records not acknowledged
+	Dropped           uint64 // results that could not be kept, since start
+	RSS               uint64 // bytes
+	CPU               float64
+	Offset            time.Duration // collector's clock minus its own
+}
+
+// Standing is a check that the agent holds down, told at hello.
+type Standing struct {
+	Check uint32
+	Since time.Duration // age
+	Cause probes.Cause
+}
+
+// Suspicion is one agent's doubt, and the wish that others be asked.
+type Suspicion struct {
+	Config  uint64
+	Check   uint32
+	Cause   probes.Cause
+	Overdue bool          // no answer yet, later than ever
+	Age     time.Duration // since the failing probe started
+}
+
+// Ask asks an agent to look again and vote.
+type Ask struct {
+	Round    uint64
+	Config   uint64
+	Check    uint32
+	Deadline time.Duration // per attempt
+	Attempt  int           // 0, then 1 and 2 for re-votes
+}
+
+// Vote is the answer to an [Ask].
+type Vote struct {
+	Round             uint64
+	Attempt           int
+	Answer            vantage.Answer
+	Cause             probes.Cause
+	Why               string        // of an abstention
+	Age               time.Duration // since the deciding probe started
+	RefsOK, RefsAsked int
+	Addr              netip.Addr // that was talked to
+	Edge              string
+	Err               string
+}
+
+// EnrolRequest asks for a certificate with the right to one that a join token gives.
+type EnrolRequest struct {
+	TokenID               string
+	Secret                []byte
+	CSR                   []byte // DER
+	Hostname, OS, Version string
+}
+
+// EnrolResponse is what a new agent gets.
+type EnrolResponse struct {
+	Agent, Site, Client, Region string
+	Chain, Trust                []byte // PEM
+	Network                     fleet.Network
+}
+
+// Refusal is the collector's no, with a code for programs and a sentence for
+// people. Codes: token_expired, token_used, token_unknown, token_revoked, csr,
+// version, busy, refused.
+type Refusal struct {
+	Code    string
+	Message string
+}
+
+// Error implements error.
+func (r *Refusal) Error() string {
+	if r.Message == "" {
+		return "refused: " + r.Code
+	}
+	return r.Message + " (" + r.Code + ")"
+}
