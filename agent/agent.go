@@ -1,0 +1,259 @@
+// Package agent is what runs at a client's site: it asks when a check is due,
+// keeps every result until the collector has it for good, tells the collector
+// its doubts, and answers when others doubt.
+//
+// # Who owns what
+//
+// schedule knows when, probes know how, [picket/internal/vantage] knows what
+// one site may conclude, spool keeps results, [picket/internal/uplink] carries
+// them, [picket/internal/cluster] knows who else is there. This package only
+// joins them: a result goes to the spool and to vantage, a doubt goes to the
+// uplink, a round comes back as two fresh attempts and a vote.
+//
+// # Alone
+//
+// An agent needs its collector to enrol and to be heard, not to work. The last
+// configuration, roster and network are on disk (state.go); with the collector
+// away it goes on asking on them and the spool grows up to its bounds.
+//
+// # The end
+//
+// Run ends from the source to the sink: first nothing new is asked, then what
+// is being asked is finished or abandoned, then the spool is flushed, the
+// collector is told goodbye, and the session closes.
+package agent
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"picket/agent/schedule"
+	"picket/agent/spool"
+	"picket/internal/cluster"
+	"picket/internal/fleet"
+	"picket/internal/identity"
+	"picket/internal/uplink"
+	"picket/probes"
+)
+
+// Options says who this agent is and what it may use of its machine.
+type Options struct {
+	// Dir is the state directory that `picket-agent join` filled. Required.
+	Dir string
+	// Open opens the UDP socket to the collector; nil opens any free port. It
+	// is asked again when a socket dies (a laptop's Wi-Fi, a VPN).
+	Open func() (net.PacketConn, error)
+	// Dial replaces the dialer of the probes; nil is the network.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Spool bounds the results kept while the collector is away, in bytes; 0
+	// means 256 MiB.
+	Spool int64
+	// Probes is how many checks may be asked at once; 0 means 64.
+	Probes int
+	// Metered spares an expensive line: heartbeats after 5 s of silence
+	// instead of 1 s.
+	Metered bool
+	// Version is told to the collector.
+	Version string
+	// Log receives one line per thing that happened; nil discards.
+	Log *slog.Logger
+}
+
+// Agent is one running agent. Make it with [New], run it once.
+type Agent struct {
+	o      Options
+	log    *slog.Logger
+	bundle *identity.Bundle
+	prober *probes.Prober
+	spool  *spool.Spool
+	sched  *schedule.Schedule
+	client *uplink.Client
+	gossip *cluster.Cluster
+	mind   *mind
+	state  *state
+
+	offset  atomic.Int64 // nanoseconds to add to our clock to get the collector's
+	slots   chan struct{}
+	asking  sync.WaitGroup // probes and rounds under way
+	dropped atomic.Uint64  // results that could not be kept
+	started time.Time
+
+	// life ends when the agent stops asking. It is a field because the
+	// schedule and the uplink call back without a context of their own.
+	life context.Context
+	stop context.CancelFunc
+}
+
+// New opens the agent's state and makes its parts. It fails if the agent is
+// not enrolled ([identity.ErrNotEnrolled]) or another process runs on Dir.
+func New(o Options) (*Agent, error) {
+	o.Probes = cmp.Or(o.Probes, 64)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Open == nil {
+		o.Open = func() (net.PacketConn, error) { return net.ListenUDP("udp", nil) }
+	}
+	bundle, err := identity.LoadBundle(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	a := &Agent{o: o, bundle: bundle, slots: make(chan struct{}, o.Probes), started: time.Now()}
+	a.life, a.stop = context.WithCancel(context.Background())
+	a.log = o.Log.With("agent", bundle.AgentID())
+	if a.state, err = openState(o.Dir); err != nil {
+		return nil, err
+	}
+	if a.spool, err = openSpool(o); err != nil {
+		return nil, err
+	}
+	if err := a.wire(); err != nil {
+		return nil, errors.Join(err, a.spool.Close())
+	}
+	return a, nil
+}
+
+// wire makes the parts that need the agent itself.
+func (a *Agent) wire() error {
+	a.prober = probes.New(probes.Options{Allow: policy(a.bundle.Info().Policy), Dial: a.o.Dial})
+	a.mind = newMind()
+	a.sched = schedule.New(schedule.Options{Fire: a.fire})
+	a.client = uplink.NewClient(uplink.ClientOptions{
+		Open:    a.o.Open,
+		Addrs:   func() []string { return a.bundle.Info().Addrs },
+		TLS:     a.bundle.ClientTLS(uplink.Protocol),
+		Source:  a.spool,
+		Handler: session{a},
+		Offset:  func(d time.Duration) { a.offset.Store(int64(d)) },
+		Log:     a.log,
+	})
+	var err error
+	a.gossip, err = cluster.New(cluster.Options{
+		Name:    a.bundle.AgentID(),
+		Seat:    a.seat(),
+		Version: a.o.Version,
+		Link:    a.client,
+		Allowed: a.state.member,
+		Seeds:   func() []string { return []string{fleet.CollectorID} },
+		Log:     a.log,
+	})
+	if err != nil {
+		return fmt.Errorf("start gossip: %w", err)
+	}
+	if cfg := a.state.config(); cfg != nil {
+		a.adopt(*cfg)
+	}
+	return nil
+}
+
+// Run works until ctx ends, then hands over what it has and says goodbye. A
+// nil error is a clean end.
+func (a *Agent) Run(ctx context.Context) error {
+	listener, err := listenStatus(a.o.Dir)
+	if err != nil {
+		return errors.Join(err, a.spool.Close())
+	}
+	link, unlink := context.WithCancel(context.WithoutCancel(ctx))
+	defer unlink()
+
+	var below errgroup.Group // outlives the asking
+	below.Go(func() error { return ignoreCancel(a.client.Run(link)) })
+	gossip, ungossip := context.WithCancel(link)
+	defer ungossip()
+	gossiped := make(chan error, 1)
+	go func() { gossiped <- ignoreCancel(a.gossip.Run(gossip)) }()
+	below.Go(func() error { return a.serveStatus(link, listener) })
+
+	g, asking := errgroup.WithContext(ctx)
+	defer context.AfterFunc(asking, a.stop)()
+	g.Go(func() error { return ignoreCancel(a.sched.Run(asking)) })
+	g.Go(func() error { a.watch(asking); return nil })
+	g.Go(func() error { a.keepIdentity(asking); return nil })
+	err = g.Wait()
+	a.stop()
+	a.asking.Wait()
+	err = errors.Join(err, a.spool.Flush())
+	ungossip()
+	err = errors.Join(err, <-gossiped)
+	a.client.Goodbye("stopped")
+	a.drain(2 * time.Second)
+	unlink()
+	return errors.Join(err, below.Wait(), a.spool.Close())
+}
+
+// drain waits until the collector has acknowledged everything, at most d.
+func (a *Agent) drain(d time.Duration) {
+	end := time.Now().Add(d)
+	for a.client.Connected() && a.spool.Stats().Pending > 0 && time.Now().Before(end) {
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// keepIdentity asks for a new certificate at two thirds of the old one's life.
+func (a *Agent) keepIdentity(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		if a.now().After(a.bundle.RenewAt()) && a.client.Connected() {
+			if csr, err := a.bundle.NewCSR(); err != nil {
+				a.log.Error("renew certificate", "err", err)
+			} else {
+				a.client.Renew(csr)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// seat is what this agent tells the fleet of itself before the roster says more.
+func (a *Agent) seat() fleet.Seat {
+	if s, ok := a.state.seat(a.bundle.AgentID()); ok {
+		return s
+	}
+	info := a.bundle.Info()
+	return fleet.Seat{Agent: info.Agent, Site: info.Site, Client: info.Client, Region: info.Region}
+}
+
+// now is the time by the collector's clock, as far as it is known.
+func (a *Agent) now() time.Time { return time.Now().Add(time.Duration(a.offset.Load())) }
+
+// policy turns the local allow and deny lists into the question that probes
+// ask for every address. A denied prefix wins over an allowed one, an allowed
+// one over the default.
+func policy(p identity.Policy) func(netip.Addr) error {
+	return func(addr netip.Addr) error {
+		addr = addr.Unmap()
+		for _, d := range p.Deny {
+			if d.Contains(addr) {
+				return fmt.Errorf("%s is denied by this agent's policy (%s)", addr, d)
+			}
+		}
+		for _, ok := range p.Allow {
+			if ok.Contains(addr) {
+				return nil
+			}
+		}
+		return probes.DefaultPolicy(addr)
+	}
+}
+
+func ignoreCancel(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}

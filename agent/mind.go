@@ -1,0 +1,175 @@
+package agent
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"picket/internal/fleet"
+	"picket/internal/uplink"
+	"picket/internal/vantage"
+	"picket/probes"
+)
+
+// mind guards what this agent makes of its results. vantage is pure and knows
+// one configuration at a time; a probe that was fired under an older one still
+// goes to the spool, but no longer to vantage.
+type mind struct {
+	mu   sync.Mutex // guards the fields below
+	v    *vantage.Vantage
+	cfg  *fleet.Config // never nil; ID 0 is "none yet"
+	last map[uint32]probes.Outcome
+	wake chan struct{} // has room for one; never closed
+}
+
+func newMind() *mind {
+	return &mind{
+		v: vantage.New(vantage.Options{}), cfg: &fleet.Config{},
+		last: map[uint32]probes.Outcome{}, wake: make(chan struct{}, 1),
+	}
+}
+
+func (m *mind) set(cfg fleet.Config) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cfg = &cfg
+	m.last = map[uint32]probes.Outcome{}
+	m.v.SetConfig(time.Now(), cfg)
+	m.nudge()
+}
+
+// setSites tells over how many sites the askings of a check are spread, on
+// which its real interval depends.
+func (m *mind) setSites(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.v.SetSites(n)
+	m.nudge()
+}
+
+func (m *mind) config() *fleet.Config {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.cfg
+}
+
+// began arms the overdue timer of a check that is being asked.
+func (m *mind) began(check uint32) (*fleet.Config, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if int(check) >= len(m.cfg.Checks) {
+		return nil, false
+	}
+	m.v.Began(time.Now(), check)
+	m.nudge()
+	return m.cfg, true
+}
+
+// saw takes a scheduled result. changed says that the outcome differs from the
+// check's previous one.
+func (m *mind) saw(cfg *fleet.Config, check uint32, r probes.Result) (doubts []vantage.Doubt, changed bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if cfg.ID != m.cfg.ID {
+		return nil, true
+	}
+	previous, known := m.last[check]
+	m.last[check] = r.Outcome
+	doubts = m.v.Result(time.Now(), check, r.Start, r)
+	m.nudge()
+	return doubts, known && previous != r.Outcome
+}
+
+// tick returns the doubts about replies that are overdue, and when to ask again.
+func (m *mind) tick() ([]vantage.Doubt, time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	doubts := m.v.Tick(time.Now())
+	if next, ok := m.v.Next(); ok {
+		return doubts, max(time.Millisecond, time.Until(next))
+	}
+	return doubts, time.Hour
+}
+
+func (m *mind) vote(check uint32, attempts, refs []probes.Result) vantage.Ballot {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.v.Vote(time.Now(), check, attempts, refs)
+}
+
+func (m *mind) deadline(check uint32) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.v.Deadline(check)
+}
+
+// references draws n reference checks by chance.
+func (m *mind) references(n int) []uint32 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := m.v.References()
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all[:min(n, len(all))]
+}
+
+func (m *mind) health() vantage.Health {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.v.Health(time.Now())
+}
+
+func (m *mind) standing() []uplink.Standing {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	held := m.v.Standing(time.Now())
+	all := make([]uplink.Standing, len(held))
+	for i, h := range held {
+		all[i] = uplink.Standing(h)
+	}
+	return all
+}
+
+func (m *mind) checks() []vantage.CheckStatus {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.v.Checks()
+}
+
+// nudge tells the overdue loop that Next may have moved.
+func (m *mind) nudge() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// watch raises the doubts of overdue replies and reports health until ctx ends.
+func (a *Agent) watch(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	report := time.NewTicker(time.Second)
+	defer report.Stop()
+	var told uplink.Health
+	var toldAt time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-report.C:
+			h := a.health()
+			if h.RefsOK != told.RefsOK || h.Voting != told.Voting || h.Why != told.Why || time.Since(toldAt) > 10*time.Second {
+				if a.client.Report(h) {
+					told, toldAt = h, time.Now()
+				}
+				a.tellGossip(h)
+			}
+			continue
+		case <-a.mind.wake:
+		case <-timer.C:
+		}
+		doubts, wait := a.mind.tick()
+		a.doubt(doubts)
+		timer.Reset(wait)
+	}
+}

@@ -1,0 +1,122 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"time"
+
+	"picket/internal/cluster"
+	"picket/internal/fleet"
+	"picket/internal/uplink"
+)
+
+// session is the agent as the uplink sees it. Its methods do not block: what
+// takes time is handed to goroutines that Run waits for.
+type session struct{ a *Agent }
+
+func (s session) Hello() uplink.Hello {
+	host, _ := os.Hostname() // a nameless machine is still welcome
+	return uplink.Hello{
+		Version: s.a.o.Version, OS: runtime.GOOS + "/" + runtime.GOARCH, Hostname: host,
+		Runs: s.a.spool.Runs(), Config: s.a.mind.config().ID, Roster: s.a.state.rosterVersion(),
+		Health: s.a.health(), Standing: s.a.mind.standing(), Metered: s.a.o.Metered,
+	}
+}
+
+func (s session) Welcome(w uplink.Welcome) {
+	a := s.a
+	a.log.Info("connected", "network", w.Network.Name)
+	if err := a.state.setNetwork(w.Network); err != nil {
+		a.log.Error("store network", "err", err)
+	}
+	if w.Roster != nil {
+		s.Roster(*w.Roster)
+	}
+	if w.Config != nil {
+		if err := s.Config(*w.Config); err != nil {
+			a.log.Error("adopt configuration", "config", w.Config.ID, "err", err)
+		}
+	}
+}
+
+// Config puts a pushed configuration in force: first on disk, so that a
+// restart does not go back to an older one.
+func (s session) Config(cfg fleet.Config) error {
+	if err := s.a.state.setConfig(cfg); err != nil {
+		return err
+	}
+	s.a.adopt(cfg)
+	s.a.log.Info("configuration in force", "config", cfg.ID, "checks", len(cfg.Checks))
+	return nil
+}
+
+func (s session) Roster(r fleet.Roster) {
+	if err := s.a.state.setRoster(r); err != nil {
+		s.a.log.Error("store roster", "err", err)
+	}
+	s.a.rephase()
+	s.a.gossip.SetSeat(s.a.seat())
+	s.a.tellGossip(s.a.health())
+}
+
+func (s session) Ask(ask uplink.Ask) {
+	s.a.asking.Go(func() {
+		ctx, cancel := context.WithTimeout(s.a.life, ask.Deadline+confirmSpacing+time.Second)
+		defer cancel()
+		s.a.answer(ctx, ask)
+	})
+}
+
+func (s session) Disconnected(err error) {
+	switch {
+	case errors.Is(err, uplink.ErrRevoked):
+		s.a.log.Error("this agent was revoked; join again with a new token", "err", err)
+	case err != nil:
+		s.a.log.Warn("collector away; going on with the stored configuration", "err", err)
+	}
+}
+
+func (s session) Renewed(chain []byte) error {
+	if err := s.a.bundle.Install(chain); err != nil {
+		return err
+	}
+	s.a.log.Info("certificate renewed", "until", s.a.bundle.NotAfter())
+	return nil
+}
+
+func (s session) Packet(src netip.Addr, b []byte)   { s.a.gossip.Packet(src, b) }
+func (s session) Stream(src netip.Addr, c net.Conn) { s.a.gossip.Stream(src, c) }
+
+// adopt puts cfg into force in the schedule and the mind.
+func (a *Agent) adopt(cfg fleet.Config) {
+	a.mind.set(cfg)
+	a.rephase()
+}
+
+// rephase gives the schedule what it staggers by.
+func (a *Agent) rephase() {
+	seat, sites := a.seat(), a.state.sites()
+	a.sched.Set(*a.mind.config(), seat.Slot, max(1, sites))
+	a.mind.setSites(max(1, sites))
+}
+
+// health is what this agent tells of itself.
+func (a *Agent) health() uplink.Health {
+	v, st := a.mind.health(), a.spool.Stats()
+	return uplink.Health{
+		RefsOK: v.RefsOK, RefsAsked: v.RefsAsked, Voting: v.Voting, Why: v.Why.String(),
+		Spool: st.Pending, Dropped: a.dropped.Load() + st.Dropped, RSS: residentBytes(), CPU: a.cpu(),
+		Offset: time.Duration(a.offset.Load()),
+	}
+}
+
+func (a *Agent) tellGossip(h uplink.Health) {
+	a.gossip.SetFacts(cluster.Facts{
+		Version: a.o.Version, Config: a.mind.config().ID, Uplink: h.RefsAsked == 0 || h.RefsOK*10 >= h.RefsAsked*6,
+		Voting: h.Voting, Why: h.Why,
+	})
+}
