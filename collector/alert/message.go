@@ -1,0 +1,93 @@
+package alert
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"picket/collector/detect"
+)
+
+// Schema names the form of a [Message]. Within v1 fields are only added.
+const Schema = "picket.alert/v1"
+
+// maxEvidence is how many sites' evidence a message carries, DOWN first.
+const maxEvidence = 20
+
+// Message is the body of a webhook. AlertID stays the same from "opened" to
+// "resolved" and through reopenings: it is the key of a ticket.
+type Message struct {
+	Schema   string    `json:"schema"`
+	Event    Event     `json:"event"`
+	Reason   Reason    `json:"reason"`
+	AlertID  string    `json:"alert_id"` // the incident's id
+	Route    string    `json:"route"`
+	Sequence int       `json:"sequence"` // of this alert and route, from 1
+	SentAs   string    `json:"key"`      // the Idempotency-Key
+	At       time.Time `json:"at"`       // when the message was written
+
+	Title string `json:"title"` // one line
+	Text  string `json:"text"`  // the whole alert as people read it
+
+	Kind       detect.Kind       `json:"kind"`
+	Provider   string            `json:"provider,omitempty"`
+	Service    string            `json:"service,omitempty"`
+	Region     string            `json:"region,omitempty"`
+	Target     string            `json:"target,omitempty"`
+	Targets    []string          `json:"targets,omitempty"`
+	Client     string            `json:"client,omitempty"` // the only client concerned
+	Site       string            `json:"site,omitempty"`
+	ISP        string            `json:"isp,omitempty"`
+	SeenFrom   string            `json:"seen_from,omitempty"`
+	State      detect.State      `json:"state"`
+	Confidence detect.Confidence `json:"confidence"`
+	Severity   detect.Severity   `json:"severity"`
+	Layer      string            `json:"layer,omitempty"`
+	Cause      string            `json:"cause,omitempty"`
+	ReasonCode detect.Code       `json:"reason_code,omitempty"`
+	DownSites  int               `json:"down_sites"`
+	Sites      int               `json:"sites"`
+	DownISPs   int               `json:"down_isps"`
+	ISPs       int               `json:"isps"`
+	LineDown   bool              `json:"line_down,omitempty"`
+	Again      int               `json:"again,omitempty"` // times it came back
+
+	Started   time.Time `json:"started,omitzero"`
+	Opened    time.Time `json:"opened,omitzero"`
+	Confirmed time.Time `json:"confirmed,omitzero"`
+	Recovered time.Time `json:"recovered,omitzero"`
+	Resolved  time.Time `json:"resolved,omitzero"`
+
+	SupersededBy string            `json:"superseded_by,omitempty"`
+	Evidence     []detect.Evidence `json:"evidence,omitempty"` // at most 20, failing sites first
+	MoreEvidence int               `json:"more_evidence,omitempty"`
+}
+
+// compose writes the message that d calls for.
+func (w Words) compose(d Decision, told Told, i *detect.Incident, route string, now time.Time) (Letter, error) {
+	seq := told.Sequence + 1
+	id := fmt.Sprintf("%s.%s.%d", i.ID, route, seq)
+	evidence := ordered(i.Evidence)
+	more := max(0, len(evidence)-maxEvidence)
+	m := Message{
+		Schema: Schema, Event: d.Event, Reason: d.Reason, AlertID: i.ID, Route: route, Sequence: seq, SentAs: id, At: now.UTC(),
+		Title: w.Title(d.Event, i), Text: w.Render(d.Event, i, now),
+		Kind: i.Kind, Provider: i.Provider, Service: i.Service, Region: i.Region, Target: i.Target, Targets: i.Targets,
+		Client: i.Client, Site: i.Site, ISP: i.Network, SeenFrom: i.VRegion,
+		State: i.State, Confidence: i.Confidence, Severity: i.Severity, Layer: i.Layer, Cause: i.Cause, ReasonCode: i.Reason.Code,
+		DownSites: i.DownSites, Sites: i.Sites, DownISPs: i.DownNetworks, ISPs: i.Networks, LineDown: i.LineDown, Again: i.Again,
+		Started: i.Started, Opened: i.Opened, Confirmed: i.Confirmed, Recovered: i.Recovered, Resolved: i.Resolved,
+		SupersededBy: i.SupersededBy, Evidence: evidence[:len(evidence)-more], MoreEvidence: more,
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return Letter{}, fmt.Errorf("write alert %s: %w", id, err)
+	}
+	return Letter{ID: id, Incident: i.ID, Route: route, Event: d.Event, Body: body, Created: now, Due: now}, nil
+}
+
+// told is what a reader of m knows.
+func (m Message) told() Told {
+	i := detect.Incident{Kind: m.Kind, Provider: m.Provider, Service: m.Service, Region: m.Region, Target: m.Target, Site: m.Site, Network: m.ISP}
+	return Told{Event: m.Event, Sequence: m.Sequence, Confidence: m.Confidence, Severity: m.Severity, Label: label(&i), LineDown: m.LineDown}
+}

@@ -1,0 +1,114 @@
+package alert
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"picket/collector/detect"
+)
+
+// CauseWords says a probe's cause (the tag, as in detect.Incident.Cause) as
+// people do; an unknown cause is returned as it is.
+func CauseWords(cause string) string {
+	words := map[string]string{
+		"dns_timeout": "DNS does not answer", "dns_servfail": "DNS answers with a server failure", "dns_nxdomain": "DNS says that the name does not exist",
+		"dns_refused": "DNS refuses the question", "dns_empty": "DNS answers without an address", "dns_unreachable": "the DNS server cannot be reached",
+		"dns_malformed": "the answer of DNS makes no sense",
+		"tcp_timeout":   "no answer to a connection", "tcp_refused": "connections are refused", "tcp_reset": "connections are reset",
+		"tcp_unreachable": "the network says that the host is unreachable",
+		"tls_timeout":     "the TLS handshake gets no answer", "tls_alert": "the TLS handshake is refused", "tls_expired": "the certificate has expired",
+		"tls_not_yet_valid": "the certificate is not valid yet", "tls_name": "the certificate is for another name", "tls_untrusted": "the certificate is not trusted",
+		"tls_reset": "the connection ends inside the TLS handshake", "tls_protocol": "the server does not speak TLS", "tls_intercepted": "something on the way intercepts TLS",
+		"http_timeout": "no answer to the request", "http_status": "the service answers with an error", "http_body": "the answer is not the expected one",
+		"http_reset": "the connection ends before the answer", "http_malformed": "the answer is not HTTP", "blocked": "the service refuses a stranger",
+		"ping_timeout": "no answer to ping", "ping_loss": "packets are lost", "ping_unreachable": "ping: unreachable",
+		"local_noroute": "this site has no route", "local_resources": "the agent's machine is out of resources", "local_permission": "the agent may not do this",
+		"local_cancelled": "the agent was stopping", "local_resolver": "the site's own DNS resolver fails", "policy": "forbidden by the site's policy",
+	}
+	if w, ok := words[cause]; ok {
+		return w
+	}
+	return oneLine(cause)
+}
+
+// doNow is what a helpdesk can do in the next minutes.
+func doNow(event Event, i *detect.Incident) string {
+	switch {
+	case event == Resolved && i.SupersededBy != "":
+		return "Follow " + i.SupersededBy + " instead; close this one."
+	case event == Resolved:
+		return "Tell those who were told that it is over. Close the ticket."
+	}
+	switch i.Kind {
+	case detect.KindSite:
+		if i.LineDown {
+			return "1) Call the site's internet provider. 2) Other sites reach the clouds: do not troubleshoot those."
+		}
+		return "1) Check power, router and line of the site. 2) Other sites reach the clouds: do not troubleshoot those."
+	case detect.KindNetwork:
+		return "1) Open a ticket with this internet provider. 2) Tell the sites on it; move them to their second line if they have one."
+	case detect.KindNetworkProvider:
+		return "1) Tell the sites on this internet provider. 2) Open a ticket with it and quote the times above; other providers reach the cloud."
+	case detect.KindFleet, detect.KindCollector:
+		return "1) Check Picket itself first: until then it sees less than usual. 2) Make no calls about clouds on its word."
+	}
+	return "1) Tell the clients who use it. 2) Do not troubleshoot locally: it is not their equipment. 3) Open a ticket with the provider and quote the times above."
+}
+
+// Span writes a duration as people say it: 45 s, 14 min, 1 h 47 min, 3 d 2 h.
+func Span(d time.Duration) string {
+	d = max(0, d).Round(time.Second)
+	h, m := int(d.Hours()), int(d.Minutes())%60
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", m)
+	case h < 48:
+		return fmt.Sprintf("%d h %d min", h, m)
+	default:
+		return fmt.Sprintf("%d d %d h", h/24, h%24)
+	}
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// oneLine keeps text that came from elsewhere from breaking the layout: an
+// error text of a server must not be able to forge a line of an alert.
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x2028 || r == 0x2029 }), " ")
+}
+
+func clip(s string, limit int) string {
+	if r := []rune(s); len(r) > limit {
+		return string(r[:limit-3]) + "..."
+	}
+	return s
+}
+
+// wrap breaks s at spaces into lines of at most width characters; lines after
+// the first begin with indent.
+func wrap(s string, width int, indent string) string {
+	var b strings.Builder
+	used := 0
+	for word := range strings.FieldsSeq(s) {
+		n := len([]rune(word))
+		if used > 0 && used+1+n > width {
+			b.WriteString("\n" + indent)
+			used = 0
+		}
+		if used > 0 {
+			b.WriteByte(' ')
+			used++
+		}
+		b.WriteString(word)
+		used += n
+	}
+	return b.String()
+}

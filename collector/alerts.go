@@ -1,0 +1,204 @@
+package collector
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"picket/collector/alert"
+	"picket/collector/config"
+	"picket/collector/detect"
+	"picket/collector/store"
+)
+
+// alerts keeps incidents in the store and has people told of them. An incident
+// and the letters it calls for are saved in one transaction, so that after a
+// crash either both are there or neither.
+type alerts struct {
+	store   *store.Store
+	planner *alert.Planner
+	sender  *alert.Sender
+	log     *slog.Logger
+	changes chan detect.Incident // never closed
+}
+
+// changesQueue is how many changes of incidents may wait for the disk.
+const changesQueue = 1024
+
+// restored is how long an incident that ended may still be told about.
+const restored = 24 * time.Hour
+
+// routes turns the file's routes into the alert room's.
+func routes(file *config.File) []alert.Route {
+	list := make([]alert.Route, len(file.Alerts))
+	for i, r := range file.Alerts {
+		list[i] = alert.Route{
+			Name: r.Name, URL: r.Webhook, Secret: r.Secret.Read, Delay: r.Delay, ResolveDelay: r.ResolveDelay,
+			Kinds: alert.Kinds(r.Kinds), MinConfidence: detect.Confidence(r.MinConfidence),
+		}
+	}
+	return list
+}
+
+func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger) *alerts {
+	list := routes(file)
+	return &alerts{
+		store:   s,
+		planner: alert.NewPlanner(list, alert.Words{Provider: file.ProviderName, Page: page}),
+		sender:  alert.NewSender(alert.Options{Routes: list, Outbox: outbox{s}, Log: log}),
+		log:     log,
+		changes: make(chan detect.Incident, changesQueue),
+	}
+}
+
+// restore takes back what was open or lately ended, and returns the incidents
+// that are still open.
+func (a *alerts) restore(ctx context.Context, now time.Time) ([]detect.Incident, error) {
+	docs, err := a.store.Incidents(ctx, false, 0)
+	if err != nil {
+		return nil, err
+	}
+	var open []detect.Incident
+	for _, doc := range docs {
+		var i detect.Incident
+		if err := json.Unmarshal(doc, &i); err != nil {
+			return nil, fmt.Errorf("read a stored incident: %w", err)
+		}
+		if !i.State.Open() && now.Sub(i.Resolved) > restored {
+			continue
+		}
+		messages, err := a.store.Messages(ctx, i.ID)
+		if err != nil {
+			return nil, err
+		}
+		bodies := make([][]byte, len(messages))
+		for k, m := range messages {
+			bodies[k] = m.Body
+		}
+		if err := a.planner.Restore(i, bodies); err != nil {
+			a.log.Error("restore what was told", "incident", i.ID, "err", err)
+		}
+		if i.State.Open() || now.Sub(i.Resolved) < reopenable {
+			open = append(open, i)
+		}
+	}
+	return open, nil
+}
+
+// reopenable is how long an ended incident may come back under its id
+// (detection.md, amendment 16).
+const reopenable = 90 * time.Minute
+
+// run saves and plans until ctx ends.
+func (a *alerts) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case i := <-a.changes:
+			a.persist(ctx, func(now time.Time) error { return a.take(ctx, now, i) })
+		case <-timer.C:
+			a.persist(ctx, func(now time.Time) error { return a.due(ctx, now) })
+		}
+		wait := time.Hour
+		if next, ok := a.planner.Next(); ok {
+			wait = max(10*time.Millisecond, time.Until(next))
+		}
+		timer.Reset(wait)
+	}
+}
+
+// persist repeats f until the disk takes it.
+func (a *alerts) persist(ctx context.Context, f func(now time.Time) error) {
+	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
+		err := f(time.Now())
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		a.log.Error("save incident", "err", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (a *alerts) take(ctx context.Context, now time.Time, i detect.Incident) error {
+	letters, err := a.planner.Plan(now, i)
+	if err != nil {
+		a.log.Error("write alert", "incident", i.ID, "err", err) // the others go out
+	}
+	doc, err := json.Marshal(i)
+	if err != nil {
+		return fmt.Errorf("encode incident %s: %w", i.ID, err)
+	}
+	if err := a.store.SaveIncident(ctx, i.ID, doc, i.Opened, now, i.State.Open(), messages(letters)); err != nil {
+		return err
+	}
+	a.enqueued(letters)
+	return nil
+}
+
+func (a *alerts) due(ctx context.Context, now time.Time) error {
+	letters, err := a.planner.Due(now)
+	if err != nil {
+		a.log.Error("write alert", "err", err)
+	}
+	if len(letters) == 0 {
+		return nil
+	}
+	if err := a.store.Enqueue(ctx, messages(letters)); err != nil {
+		return err
+	}
+	a.enqueued(letters)
+	return nil
+}
+
+func (a *alerts) enqueued(letters []alert.Letter) {
+	if len(letters) == 0 {
+		return
+	}
+	a.planner.Enqueued(letters...)
+	a.sender.Notify()
+}
+
+func messages(letters []alert.Letter) []store.Message {
+	list := make([]store.Message, len(letters))
+	for i, l := range letters {
+		list[i] = store.Message{
+			ID: l.ID, Incident: l.Incident, Route: l.Route, Event: string(l.Event), Body: l.Body, Created: l.Created, Due: l.Due,
+		}
+	}
+	return list
+}
+
+// outbox is the store as the sender sees it.
+type outbox struct{ store *store.Store }
+
+func (o outbox) Due(ctx context.Context, now time.Time, limit int) ([]alert.Letter, error) {
+	list, err := o.store.Due(ctx, now, limit)
+	if err != nil {
+		return nil, err
+	}
+	letters := make([]alert.Letter, len(list))
+	for i, m := range list {
+		letters[i] = alert.Letter{
+			ID: m.ID, Incident: m.Incident, Route: m.Route, Event: alert.Event(m.Event), Body: m.Body,
+			Created: m.Created, Due: m.Due, Attempts: m.Attempts,
+		}
+	}
+	return letters, nil
+}
+
+func (o outbox) Sent(ctx context.Context, id string, now time.Time) error {
+	return o.store.Sent(ctx, id, now)
+}
+
+func (o outbox) Failed(ctx context.Context, id string, next time.Time, text string, dead bool) error {
+	return o.store.Failed(ctx, id, next, text, dead)
+}

@@ -1,0 +1,269 @@
+// Package collector is the process in the middle: agents join and deliver, it
+// keeps their results, judges what is broken and where, and tells people.
+//
+// This package only wires rooms that do not know each other:
+//
+//	uplink ── sessions ──┬── ingest ──── influx, then store (rollups, marks)
+//	                     └── judge ───── detect ──┬── uplink (rounds)
+//	                                              ├── alerts ── store, alert (outbox, webhooks)
+//	                                              └── telemetry ── influx (verdicts, agents)
+//	web (page, API, operator verbs) asks all of them
+//
+// # What holds back whom
+//
+// Results hold back their agent and nobody else: ingest returns to the uplink
+// when a batch is in every sink, and until then no more is read from that
+// agent's record stream. Judgement does not wait for any sink: a result is shown
+// to the judge before it is stored, so detection goes on while InfluxDB is away.
+// Incidents wait for the disk in a queue of their own. Verdict and agent points
+// are drawn anew every 30 s and may be dropped, counted, when InfluxDB is slow.
+//
+// # What a restart finds
+//
+// Enrolment, marks, incidents and what was told of them are in the store; keys
+// are in files beside it; the last applied configuration comes from the file
+// that is named at the start. Agents come back by themselves and tell at hello
+// what they hold down.
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"golang.org/x/sync/errgroup"
+
+	"picket/collector/config"
+	"picket/collector/detect"
+	"picket/collector/influx"
+	"picket/collector/store"
+	"picket/collector/web"
+	"picket/internal/cluster"
+	"picket/internal/fleet"
+	"picket/internal/identity"
+	"picket/internal/uplink"
+)
+
+// Options says what a [Collector] works with.
+type Options struct {
+	File    *config.File // required
+	Source  []byte       // the text that File was read from; nil for the embedded defaults
+	Dir     string       // data directory: database, keys, operator socket. Required
+	Sockets Sockets      // required; closed by Run
+	Version string
+	Log     *slog.Logger // nil discards
+}
+
+// Collector is one collector. Make it with [New], run it once.
+type Collector struct {
+	o         Options
+	log       *slog.Logger
+	store     *store.Store
+	influx    *influx.Writer // nil: none
+	authority *identity.Authority
+	registry  *registry
+	judge     *judge
+	ingest    *ingest
+	alerts    *alerts
+	telemetry *telemetry
+	server    *uplink.Server
+	gossip    *cluster.Cluster
+	agents    *condition
+	page      *web.Server
+	started   time.Time
+}
+
+// New opens the database and the keys, puts the file's configuration into
+// force, and makes the parts. Nothing is served before [Collector.Run].
+func New(ctx context.Context, o Options) (_ *Collector, err error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &Collector{o: o, log: o.Log, started: time.Now(), agents: newCondition()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.close())
+		}
+	}()
+	if c.authority, err = identity.OpenAuthority(filepath.Join(o.Dir, "ca"), c.started); err != nil {
+		return nil, err
+	}
+	if c.store, err = store.Open(ctx, filepath.Join(o.Dir, "picket.db"), o.Log); err != nil {
+		return nil, err
+	}
+	cfg, changed, err := c.store.SaveConfig(ctx, o.File.Fleet(), o.Source, c.started)
+	if err != nil {
+		return nil, err
+	}
+	c.log.Info("configuration in force", "config", cfg.ID, "changed", changed, "targets", len(cfg.Targets), "checks", len(cfg.Checks))
+	if c.registry, err = openRegistry(ctx, c.store, o.File, cfg); err != nil {
+		return nil, err
+	}
+	if err := c.openInflux(); err != nil {
+		return nil, err
+	}
+	return c, c.wire(ctx, cfg)
+}
+
+func (c *Collector) openInflux() (err error) {
+	in := c.o.File.Influx
+	if in == nil {
+		return nil
+	}
+	var token []byte
+	if in.Token != (config.Secret{}) {
+		if token, err = in.Token.Read(); err != nil {
+			return fmt.Errorf("InfluxDB token: %w", err)
+		}
+	}
+	c.influx, err = influx.New(influx.Options{
+		URL: in.URL, Org: in.Org, Bucket: in.Bucket, Token: string(token),
+		DeadLetter: filepath.Join(c.o.Dir, "refused-points.jsonl"), Log: c.log,
+	})
+	return err
+}
+
+// wire makes the parts that work on results and incidents.
+func (c *Collector) wire(ctx context.Context, cfg fleet.Config) error {
+	c.telemetry = newTelemetry(c.influx, c.log)
+	c.ingest = newIngest(c.store, c.influx, c.registry, c.log)
+	c.alerts = newAlerts(c.store, c.o.File, pageURL(c.o.Sockets), c.log)
+
+	engine := detect.New(detect.Options{NewID: func(now time.Time) string {
+		return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String()
+	}})
+	c.judge = newJudge(engine, c.decided)
+	open, err := c.alerts.restore(ctx, c.started)
+	if err != nil {
+		return err
+	}
+	engine.SetConfig(c.started, cfg)
+	engine.SetFleet(c.started, c.registry.sites())
+	engine.Restore(c.started, open)
+
+	resetKey, err := secretKey(filepath.Join(c.o.Dir, "ca", "reset.key"))
+	if err != nil {
+		return err
+	}
+	c.server, err = uplink.NewServer(uplink.ServerOptions{
+		Socket: c.o.Sockets.Agents, Authority: c.authority, Check: c.registry.check, Handler: sessions{c},
+		Name: fleet.CollectorID, ResetKey: resetKey, Log: c.log,
+	})
+	if err != nil {
+		return err
+	}
+	c.gossip, err = cluster.New(cluster.Options{
+		Name: fleet.CollectorID, Seat: fleet.Seat{Agent: fleet.CollectorID}, Version: c.o.Version,
+		Link: c.server, Allowed: sessions{c}.Member, Seeds: func() []string { return nil }, Log: c.log,
+	})
+	if err != nil {
+		return err
+	}
+	c.page, err = web.New(web.Options{Source: source{c}, Log: c.log})
+	return err
+}
+
+// Run serves until ctx ends or a part fails. A nil error is a clean end.
+func (c *Collector) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	// The judge and the alerts end last: sessions that close still tell them.
+	late, end := context.WithCancel(context.WithoutCancel(ctx))
+	var below errgroup.Group
+	below.Go(func() error { c.judge.run(late); return nil })
+	below.Go(func() error { c.alerts.run(late); return nil })
+
+	g.Go(func() error { return c.server.Serve(ctx) })
+	g.Go(func() error { return ended(ctx, c.gossip.Run(ctx)) })
+	g.Go(func() error { c.ingest.run(ctx); return nil })
+	g.Go(func() error { c.telemetry.run(ctx); return nil })
+	g.Go(func() error { return ended(ctx, c.alerts.sender.Run(ctx)) })
+	g.Go(func() error { return c.keepHouse(ctx) })
+	g.Go(func() error { return c.servePages(ctx) })
+	c.log.Info("collector is up", "agents", c.o.Sockets.Agents.LocalAddr(), "page", pageURL(c.o.Sockets))
+	err := g.Wait()
+	end()
+	return errors.Join(err, below.Wait(), c.close())
+}
+
+func (c *Collector) close() error {
+	var errs []error
+	if c.store != nil {
+		errs = append(errs, c.store.Close())
+	}
+	return errors.Join(append(errs, c.o.Sockets.Close())...)
+}
+
+// decided hands out what the judge decides. It is called by the judge and does
+// not wait, but for the disk when a thousand changes of incidents are queued.
+func (c *Collector) decided(now time.Time, e detect.Event) {
+	switch e := e.(type) {
+	case detect.Ask:
+		ask := uplink.Ask{Round: e.Round, Config: e.Config, Check: e.Check, Deadline: e.Deadline, Attempt: e.Attempt}
+		for _, agent := range e.Agents {
+			c.server.Ask(agent, ask)
+		}
+	case detect.IncidentEvent:
+		i := e.Incident
+		c.log.Info("incident "+string(e.What), "id", i.ID, "kind", i.Kind, "state", i.State, "title", i.Title,
+			"sites", fmt.Sprintf("%d/%d", i.DownSites, i.Sites), "reason", i.Reason.Code)
+		c.telemetry.incident(i)
+		c.alerts.changes <- i
+	case detect.VerdictEvent:
+		c.telemetry.verdict(e)
+	case detect.Notice:
+		c.log.Info("notice", "kind", e.Kind, "site", e.Site, "agent", e.Agent, "text", e.Text)
+	}
+}
+
+// refreshFleet re-reads who is enrolled and tells the judge and every agent.
+func (c *Collector) refreshFleet(ctx context.Context) error {
+	if err := c.registry.reload(ctx); err != nil {
+		return err
+	}
+	sites := c.registry.sites()
+	c.judge.do(func(now time.Time) { c.judge.engine.SetFleet(now, sites) })
+	roster := c.registry.currentRoster()
+	for _, s := range c.server.Sessions() {
+		c.server.Roster(s.Agent, roster)
+	}
+	return nil
+}
+
+// keepHouse stores signs of life and prunes what is too old.
+func (c *Collector) keepHouse(ctx context.Context) error {
+	flush, prune := time.NewTicker(10*time.Second), time.NewTicker(time.Hour)
+	defer flush.Stop()
+	defer prune.Stop()
+	flushed := c.started
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-flush.C:
+			if err := c.store.SeenAgent(ctx, c.registry.seen(flushed)...); err != nil && ctx.Err() == nil {
+				c.log.Error("store signs of life", "err", err)
+			}
+			flushed = now
+		case now := <-prune.C:
+			if _, err := c.store.Prune(ctx, now); err != nil && ctx.Err() == nil {
+				c.log.Error("prune old rollups", "err", err)
+			}
+		}
+	}
+}
+
+// Totals is how many results the collector has for good, and how many it knows
+// to be lost.
+func (c *Collector) Totals(ctx context.Context) (store.Totals, error) { return c.store.Totals(ctx) }
+
+// ended turns the error of a part that ended because ctx did into none.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,55 @@
+// Package config reads the fleet file: what to watch, from which networks it is
+// seen, and whom to tell. It is the only package that knows YAML.
+//
+// # The file
+//
+// Every key is optional; an empty file, or none, is a collector that watches
+// the embedded catalogue of public cloud endpoints. example.yaml shows every
+// key with a comment, and a test keeps it true. In short:
+//
+//	listen: 0.0.0.0:4443        # UDP and TCP address for agents
+//	http: 127.0.0.1:8443        # the page, the JSON API and /metrics
+//	data: /var/lib/picket       # databases, keys, the admin socket
+//	public: [picket.example:4443]  # what join tokens tell agents to dial
+//	influx: {url, org, bucket, token_file | token_env}
+//	networks: [{prefix, name, upstream}]   # who an address belongs to
+//	politeness: 1s              # least time between two askings of a check by the whole fleet
+//	interval: {http: 60s, tls: 60s, dns: 20s, ping: 20s, tcp: 20s}
+//	include_catalogue: true     # default: true if the file lists no targets
+//	providers: [{id, name}]
+//	clients: [{id, name}]
+//	targets: [{id, name, provider, service, region, depends, client, reference, host, ca | ca_file, checks: [...]}]
+//	alerts: [{name, webhook, secret_file | secret_env, delay, resolve_delay, kinds, min_confidence}]
+//
+// A check is a kind's name alone (dns, ping, tcp, tls, http), which then asks
+// the target's host with the defaults, or a block: {kind, id, host, url, port,
+// interval, timeout, resolver, server_name, query, packets, method, path,
+// status, body}. Its id in the fleet is "target/id", or "target/kind" when it
+// has none. Paths of files are relative to the folder of the fleet file.
+//
+// Clients are born with join tokens and live in the store, so that enrolling a
+// customer needs no edit here. A clients list is therefore optional: with it, a
+// target's client must be on it, which catches typing errors.
+//
+// # Why so strict
+//
+// A monitor that quietly ignores a misspelt key watches something else than
+// its owner believes, and that is found out on the worst day. So unknown keys,
+// doubtful values, dangling names and double ids are problems, and a file with
+// a problem is not used at all. Each [Problem] has file, line and column, says
+// what is wrong and what to do, and all of a file are told at once. What is
+// legal but unwise is a warning ([File.Warnings]).
+//
+// The library's own struct decoder stops at the first mistake, so the syntax
+// tree is read by hand: tree.go makes a bounded tree with places, reader.go
+// reads values out of it and collects problems, schema.go, targets.go and
+// routes.go say which keys there are.
+//
+// # The catalogue
+//
+// catalogue.yaml is a file in the same format with the endpoints of the large
+// clouds that answer strangers, and reference targets on unrelated operators by
+// which agents judge their own line. Its intervals are slower than the defaults
+// of an own target: a test holds the whole of it under 5 GB a month per site. A
+// file that includes it replaces an entry by listing a target with the same id.
+package config

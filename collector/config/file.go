@@ -1,0 +1,189 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"picket/internal/fleet"
+	"picket/probes"
+)
+
+// The defaults of the keys that have one.
+const (
+	DefaultListen       = "0.0.0.0:4443"
+	DefaultHTTP         = "127.0.0.1:8443"
+	DefaultPoliteness   = time.Second
+	DefaultResolveDelay = 5 * time.Minute
+)
+
+// DefaultInterval is how often a check of kind k is asked by a site when the
+// file does not say: 60 s for what costs a TLS handshake, 20 s for the rest.
+func DefaultInterval(k probes.Kind) time.Duration {
+	if k == probes.TLS || k == probes.HTTP {
+		return time.Minute
+	}
+	return 20 * time.Second
+}
+
+// File is a fleet file that was read without a problem, defaults filled in.
+type File struct {
+	Name   string   // as it was given to Parse; "" for the embedded defaults
+	Listen string   // host:port of the agents' UDP socket
+	HTTP   string   // host:port of the page
+	Data   string   // the data folder; "" means that the collector's own default counts
+	Public []string // host:port that tokens name, in the order to try
+
+	Influx     *Influx // nil: no InfluxDB
+	Networks   []Network
+	Politeness time.Duration
+	Providers  []Provider // of the file and, if it is included, the catalogue
+	Clients    []fleet.Client
+	Targets    []Target // in the order of the file, then of the catalogue
+	Alerts     []Route
+	// Catalogue says that the embedded catalogue is among the targets.
+	Catalogue bool
+	// Warnings are legal but unwise.
+	Warnings Problems
+}
+
+// Secret says where a secret is; the file never contains one. Exactly one
+// field is set.
+type Secret struct {
+	File string
+	Env  string
+}
+
+// Read returns the secret without surrounding white space. It is read when it
+// is used, so that a rotated secret needs no new configuration.
+func (s Secret) Read() ([]byte, error) {
+	var value string
+	if s.Env != "" {
+		value = os.Getenv(s.Env)
+	} else {
+		b, err := readSmall(s.File, 64<<10)
+		if err != nil {
+			return nil, fmt.Errorf("read secret: %w", err)
+		}
+		value = string(b)
+	}
+	if value = strings.TrimSpace(value); value == "" {
+		return nil, fmt.Errorf("the secret in %s is empty", s)
+	}
+	return []byte(value), nil
+}
+
+// String names the place, never the secret.
+func (s Secret) String() string {
+	if s.Env != "" {
+		return "environment variable " + s.Env
+	}
+	return "file " + s.File
+}
+
+// Influx is the database for dashboards.
+type Influx struct {
+	URL    string
+	Org    string // "" for InfluxDB 1.8
+	Bucket string
+	Token  Secret // zero: no authentication
+}
+
+// Network names the addresses of one ISP.
+type Network struct {
+	Prefix   netip.Prefix // masked
+	Name     string
+	Upstream string // networks with the same upstream vote as one; "" means none
+}
+
+// Provider is a cloud with the name that people know.
+type Provider struct{ ID, Name string }
+
+// Target is one endpoint with its checks.
+type Target struct {
+	fleet.Target
+	Checks []fleet.Check // IDs and intervals filled in
+}
+
+// Route is whom to tell about what.
+type Route struct {
+	Name    string
+	Webhook string // may contain a secret: do not log it
+	Secret  Secret
+	// Delay is how long after the decision the condition must hold.
+	Delay time.Duration
+	// ResolveDelay is how long health must last before "resolved" is told.
+	ResolveDelay  time.Duration
+	Kinds         string // "provider-side", "site" or "all"
+	MinConfidence string // "probable" or "confirmed"
+}
+
+// Fleet compiles the targets and checks into what agents are told, in the
+// order of the file. ID is 0: the store assigns it.
+func (f *File) Fleet() fleet.Config {
+	cfg := fleet.Config{Politeness: f.Politeness}
+	for _, t := range f.Targets {
+		cfg.Targets = append(cfg.Targets, t.Target)
+		cfg.Checks = append(cfg.Checks, t.Checks...)
+	}
+	return cfg
+}
+
+// Lookup returns the network of addr by the longest matching prefix. The
+// IPv4-mapped form of an address is the IPv4 address.
+func (f *File) Lookup(addr netip.Addr) (name, upstream string, ok bool) {
+	addr = addr.Unmap().WithZone("")
+	best := -1
+	for _, n := range f.Networks {
+		if n.Prefix.Contains(addr) && n.Prefix.Bits() > best {
+			name, upstream, best = n.Name, n.Upstream, n.Prefix.Bits()
+		}
+	}
+	return name, upstream, best >= 0
+}
+
+// ProviderName is the provider's name for people, its id if it has none.
+func (f *File) ProviderName(id string) string {
+	for _, p := range f.Providers {
+		if p.ID == id && p.Name != "" {
+			return p.Name
+		}
+	}
+	return id
+}
+
+// Load reads and parses the file at path.
+func Load(path string) (*File, []byte, error) {
+	src, err := readSmall(path, maxSource+1)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read configuration: %w", err)
+	}
+	f, err := Parse(path, src)
+	return f, src, err
+}
+
+// beside resolves path relative to the folder of the fleet file.
+func beside(file, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(file), path)
+}
+
+// readSmall reads a regular file of at most limit bytes; a pipe or a device
+// would hang or never end.
+func readSmall(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	case info.Size() > limit:
+		return nil, fmt.Errorf("%s has %d bytes, at most %d are read", path, info.Size(), limit)
+	}
+	return os.ReadFile(path)
+}

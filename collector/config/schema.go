@@ -1,0 +1,358 @@
+package config
+
+import (
+	_ "embed"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"picket/internal/fleet"
+	"picket/probes"
+)
+
+//go:embed catalogue.yaml
+var catalogueSource []byte
+
+// Bounds of the file.
+const (
+	maxTargets  = 5_000
+	maxChecks   = 32 // per target
+	maxNetworks = 20_000
+	maxNames    = 1_000 // providers, clients
+	maxRoutes   = 100
+	maxPublic   = 8
+)
+
+// Parse reads the fleet file src. file is its name, for messages and for
+// finding files relative to it. The error is [Problems], every one of the file
+// up to 100. Files named by ca_file are read here; secrets are not.
+func Parse(file string, src []byte) (*File, error) {
+	f, problems := parse(file, src, &catalogueOf{})
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return f, nil
+}
+
+// Defaults is the configuration without a file: the embedded catalogue.
+func Defaults() *File {
+	f, problems := parse("", nil, &catalogueOf{})
+	if len(problems) > 0 {
+		// The embedded text is part of the program, and a test parses it.
+		panic("embedded catalogue: " + problems.Error())
+	}
+	return f
+}
+
+// catalogueOf parses the embedded catalogue, at most once per file.
+type catalogueOf struct{ file *File }
+
+func (c *catalogueOf) get() *File {
+	if c.file == nil {
+		f, problems := parse("catalogue.yaml", catalogueSource, nil)
+		if len(problems) > 0 {
+			panic("embedded catalogue: " + problems.Error())
+		}
+		c.file = f
+	}
+	return c.file
+}
+
+// parse reads src; catalogue is nil for the catalogue itself.
+func parse(file string, src []byte, catalogue *catalogueOf) (*File, Problems) {
+	root, problems := parseTree(file, src)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	f := &File{Name: file, Listen: DefaultListen, HTTP: DefaultHTTP, Politeness: DefaultPoliteness}
+	s := &schema{reader: reader{file: file}, out: f, catalogue: catalogue, interval: map[probes.Kind]time.Duration{}}
+	include := place{1, 1}
+	wants := "" // include_catalogue as written
+	if root.kind != null {
+		s.object(root, "the file", s.keys(&include, &wants))
+	}
+	for _, ask := range s.later {
+		ask()
+	}
+	if len(s.problems) > 0 {
+		slices.SortStableFunc(s.problems, func(a, b Problem) int {
+			return (a.Line-b.Line)*100_000 + a.Column - b.Column
+		})
+		return nil, s.problems
+	}
+	f.Catalogue = wants == "true" || wants == "" && len(f.Targets) == 0
+	if catalogue == nil {
+		f.Catalogue = false
+	}
+	if f.Catalogue {
+		f.merge(catalogue.get())
+	}
+	f.nameProviders(catalogue)
+	s.warn(include)
+	return f, nil
+}
+
+// schema is what the keys of the file mean.
+type schema struct {
+	reader
+	out       *File
+	catalogue *catalogueOf
+	interval  map[probes.Kind]time.Duration // of the interval key
+}
+
+func (s *schema) keys(include *place, wants *string) fields {
+	f := s.out
+	return fields{
+		"listen":     s.hostport(&f.Listen),
+		"http":       s.hostport(&f.HTTP),
+		"data":       s.path(&f.Data),
+		"public":     s.each(maxPublic, s.public),
+		"influx":     s.influx,
+		"networks":   s.each(maxNetworks, s.networks()),
+		"politeness": s.duration(&f.Politeness, 0, time.Minute),
+		"interval":   s.intervals,
+		"providers":  s.each(maxNames, s.providers()),
+		"clients":    s.each(maxNames, s.clients()),
+		"targets":    s.each(maxTargets, s.targets()),
+		"alerts":     s.each(maxRoutes, s.routes()),
+		"include_catalogue": func(n *node, path string) {
+			var b bool
+			s.boolean(&b)(n, path)
+			*include, *wants = n.at, strconv.FormatBool(b)
+		},
+	}
+}
+
+// merge adds the catalogue's providers and targets that f does not define.
+func (f *File) merge(c *File) {
+	for _, p := range c.Providers {
+		if !slices.ContainsFunc(f.Providers, func(q Provider) bool { return q.ID == p.ID }) {
+			f.Providers = append(f.Providers, p)
+		}
+	}
+	own := map[string]bool{}
+	for _, t := range f.Targets {
+		own[t.ID] = true
+	}
+	for _, t := range c.Targets {
+		if !own[t.ID] {
+			f.Targets = append(f.Targets, t)
+		}
+	}
+}
+
+// nameProviders adds the catalogue's providers that own targets use.
+func (f *File) nameProviders(catalogue *catalogueOf) {
+	known := map[string]bool{"": true}
+	for _, p := range f.Providers {
+		known[p.ID] = true
+	}
+	for _, t := range f.Targets {
+		if known[t.Provider] {
+			continue
+		}
+		known[t.Provider] = true
+		for _, p := range catalogue.get().Providers {
+			if p.ID == t.Provider {
+				f.Providers = append(f.Providers, p)
+			}
+		}
+	}
+}
+
+// warn notes what is legal but unwise.
+func (s *schema) warn(at place) {
+	f := s.out
+	note := func(text string) {
+		f.Warnings = append(f.Warnings, Problem{f.Name, at.line, at.column, text})
+	}
+	references, monitored := 0, 0
+	for _, t := range f.Targets {
+		if t.Reference {
+			references++
+		} else {
+			monitored++
+		}
+	}
+	if monitored > 0 && references < 3 {
+		note(fmt.Sprintf("%d reference targets: with fewer than 3 on different operators an agent cannot tell its own line from the provider's; add targets with reference: true, or include_catalogue: true", references))
+	}
+	if monitored == 0 && s.catalogue != nil {
+		note("nothing to watch: add targets, or include_catalogue: true")
+	}
+}
+
+func (s *schema) hostport(into *string) read {
+	return func(n *node, path string) {
+		var v string
+		s.line(&v, 300)(n, path)
+		if v == "" {
+			return
+		}
+		host, port, err := net.SplitHostPort(v)
+		p, perr := strconv.ParseUint(port, 10, 16)
+		if err != nil || perr != nil || strings.ContainsAny(host, " /@") {
+			s.wrong(n, path, "not an address: write host:port, such as 0.0.0.0:4443 or [::]:4443")
+			return
+		}
+		*into = net.JoinHostPort(host, strconv.FormatUint(p, 10))
+	}
+}
+
+func (s *schema) public(_ int, n *node, path string) {
+	var v string
+	s.hostport(&v)(n, path)
+	if v == "" {
+		return
+	}
+	host, port, _ := net.SplitHostPort(v)
+	ip, err := netip.ParseAddr(host)
+	if host == "" || port == "0" || err == nil && ip.IsUnspecified() {
+		s.wrong(n, path, "agents cannot dial this: write the name or address and the port under which they reach this collector")
+		return
+	}
+	s.out.Public = append(s.out.Public, v)
+}
+
+// path reads the name of a file or folder, relative to the fleet file.
+func (s *schema) path(into *string) read {
+	return func(n *node, path string) {
+		var v string
+		s.line(&v, 4096)(n, path)
+		*into = beside(s.file, v)
+	}
+}
+
+// webURL reads an http or https URL. The value is not repeated in messages:
+// the URL of a webhook is often a secret.
+func (s *schema) webURL(into *string) read {
+	return func(n *node, path string) {
+		var v string
+		s.line(&v, 2048)(n, path)
+		if v == "" {
+			return
+		}
+		u, err := url.Parse(v)
+		switch {
+		case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Opaque != "":
+			s.bad(n.at, "%s: not a URL that can be asked: write it in full, such as https://host.example/path", path)
+		case u.User != nil:
+			s.bad(n.at, "%s: a password in a URL ends up in logs: use the secret file or variable instead", path)
+		default:
+			*into = v
+		}
+	}
+}
+
+func (s *schema) intervals(n *node, path string) {
+	take := func(k probes.Kind) read {
+		return func(n *node, path string) {
+			var d time.Duration
+			s.duration(&d, minInterval, maxInterval)(n, path)
+			if d > 0 {
+				s.interval[k] = d
+			}
+		}
+	}
+	known := fields{}
+	for _, k := range []probes.Kind{probes.DNS, probes.Ping, probes.TCP, probes.TLS, probes.HTTP} {
+		known[k.String()] = take(k)
+	}
+	s.object(n, path, known)
+}
+
+func (s *schema) networks() func(int, *node, string) {
+	first := map[netip.Prefix]int{}
+	return func(_ int, n *node, path string) {
+		var prefix string
+		at := n
+		net := Network{}
+		s.object(n, path, fields{
+			"prefix":   func(n *node, path string) { at = n; s.line(&prefix, 64)(n, path) },
+			"name":     s.line(&net.Name, 100),
+			"upstream": s.line(&net.Upstream, 100),
+		})
+		if n.kind != object {
+			return
+		}
+		if net.Name == "" && !has(n, "name") {
+			s.bad(n.at, "%s has no name: name the ISP as people know it", path)
+		}
+		if prefix == "" {
+			if !has(n, "prefix") {
+				s.bad(n.at, "%s has no prefix: write one, such as 198.51.100.0/24", path)
+			}
+			return
+		}
+		p, err := netip.ParsePrefix(prefix)
+		switch {
+		case err != nil || p.Addr().Is4In6():
+			s.wrong(at, path+".prefix", "not a prefix: write address/bits, such as 198.51.100.0/24 or 2001:db8::/32")
+			return
+		case p != p.Masked():
+			s.wrong(at, path+".prefix", "has bits beyond its length, did you mean %q?", p.Masked())
+			return
+		}
+		if line, twice := first[p]; twice {
+			s.wrong(at, path+".prefix", "is given twice, first on line %d: remove one", line)
+			return
+		}
+		first[p] = at.at.line
+		net.Prefix = p
+		s.out.Networks = append(s.out.Networks, net)
+	}
+}
+
+// named reads {id, name} entries with unique ids.
+func (s *schema) named(what string, form func(*string) read, take func(id, name string)) func(int, *node, string) {
+	first := map[string]int{}
+	return func(_ int, n *node, path string) {
+		var id, name string
+		at := n
+		s.object(n, path, fields{
+			"id":   func(n *node, path string) { at = n; form(&id)(n, path) },
+			"name": s.line(&name, 100),
+		})
+		if s.unique(first, n, at, path, what, id) {
+			take(id, name)
+		}
+	}
+}
+
+// unique says whether the object n has an id that was not seen before.
+func (s *schema) unique(first map[string]int, n, at *node, path, what, id string) bool {
+	if id == "" {
+		if n.kind == object && !has(n, "id") {
+			s.bad(n.at, "%s has no id: %s", path, idRule)
+		}
+		return false
+	}
+	if line, twice := first[id]; twice {
+		s.wrong(at, path+".id", "this %s id is already used on line %d: rename or remove one", what, line)
+		return false
+	}
+	first[id] = at.at.line
+	return true
+}
+
+func (s *schema) providers() func(int, *node, string) {
+	return s.named("provider", s.id, func(id, name string) {
+		s.out.Providers = append(s.out.Providers, Provider{id, name})
+	})
+}
+
+func (s *schema) clients() func(int, *node, string) {
+	return s.named("client", s.client, func(id, name string) {
+		s.out.Clients = append(s.out.Clients, fleet.Client{ID: id, Name: name})
+	})
+}
+
+// has says whether the object n has the key.
+func has(n *node, key string) bool {
+	return slices.ContainsFunc(n.fields, func(f field) bool { return f.key == key })
+}

@@ -1,0 +1,144 @@
+package detect
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"picket/internal/vantage"
+	"picket/probes"
+)
+
+// gather brings the evidence of an incident up to date. Once a site has failed
+// it stays listed as failed, with its last failing time: recovery does not
+// erase what was seen.
+func (e *Engine) gather(now time.Time, l *live) {
+	for id := range l.quiet {
+		e.gatherSilence(l, id)
+	}
+	for _, id := range l.inc.Targets {
+		t := e.targetByID[id]
+		if t == nil {
+			continue
+		}
+		for _, s := range e.sites {
+			if l.scope.looks(s) && t.concerns(s) {
+				e.gatherPair(now, l, s, t)
+			}
+		}
+	}
+}
+
+func (e *Engine) gatherSilence(l *live, id string) {
+	s := e.siteByID[id]
+	if s == nil || s.silence == nil || s.silence.l != l {
+		return
+	}
+	ev := l.row(s, "")
+	if ev == nil {
+		return
+	}
+	ev.Answer, ev.First, ev.Last = "silent", s.silence.from, s.silence.to
+	ev.Why = "lost contact"
+	if s.silence.stopped {
+		ev.Why = "Picket agent was stopped"
+	}
+}
+
+// row finds or makes the evidence of a pair; nil when there is no room.
+func (l *live) row(s *site, target string) *Evidence {
+	k := proofKey{s.ID, target}
+	ev := l.proof[k]
+	if ev == nil {
+		if len(l.proof) >= maxEvidence {
+			return nil
+		}
+		ev = &Evidence{Site: s.ID, Target: target, Answer: vantage.Abstain.String()}
+		l.proof[k] = ev
+	}
+	ev.Client, ev.Network, ev.VRegion = s.Client, s.net, s.Region
+	return ev
+}
+
+func (e *Engine) gatherPair(now time.Time, l *live, s *site, t *target) {
+	v := e.siteView(s, t, now, 0, probes.LayerNone)
+	old := l.proof[proofKey{s.ID, t.ID}]
+	if v.has && !v.down && old != nil && old.Answer == "down" {
+		return
+	}
+	ev := l.row(s, t.ID)
+	if ev == nil {
+		return
+	}
+	switch {
+	case v.has && v.down:
+		c := &e.checks[v.check]
+		if ev.First.IsZero() || fromMS(v.first).Before(ev.First) {
+			ev.First = fromMS(v.first)
+		}
+		ev.Answer, ev.Why, ev.Check = "down", "", c.ID
+		ev.Cause, ev.Layer = v.cause.String(), v.cause.Layer().String()
+		ev.Last = fromMS(v.last)
+		l.failing[s.ID] = true
+	case v.has:
+		ev.Answer, ev.Why = "up", ""
+	case ev.Answer != "down":
+		ev.Answer = "abstain"
+		if ok, why := e.eligible(now, s, t.Provider); !ok {
+			ev.Why = why
+		} else if ev.Why == "" {
+			ev.Why = "no fresh result"
+		}
+	}
+	e.quote(now, ev, s, t)
+}
+
+// quote adds what the site's vote said: the peer, the text of the error, why it abstained.
+func (e *Engine) quote(now time.Time, ev *Evidence, s *site, t *target) {
+	r := t.last
+	if t.round != nil {
+		r = t.round
+	}
+	if r == nil || now.Sub(r.opened) > e.rule.Merge {
+		return
+	}
+	for k := range r.electors {
+		if r.electors[k].site != s {
+			continue
+		}
+		for _, an := range r.electors[k].answers {
+			if !an.in || an.answer.String() != ev.Answer {
+				continue
+			}
+			if ev.Answer == "abstain" && an.why != "" {
+				ev.Why = an.why
+			}
+			if ev.Check == "" {
+				ev.Check = e.checks[r.check].ID
+			}
+			if an.addr.IsValid() {
+				ev.Addr = an.addr.String()
+			}
+			ev.Edge, ev.Err = cmp.Or(an.edge, ev.Edge), cmp.Or(an.err, ev.Err)
+		}
+	}
+}
+
+// sortedProof is the evidence as it is shown: failing first, then by site and target.
+func (l *live) sortedProof() []Evidence {
+	order := map[string]int{"silent": 0, "down": 1, "degraded": 2, "up": 3}
+	out := make([]Evidence, 0, len(l.proof))
+	for _, ev := range l.proof {
+		out = append(out, *ev)
+	}
+	rank := func(a string) int {
+		if n, ok := order[a]; ok {
+			return n
+		}
+		return 4
+	}
+	slices.SortFunc(out, func(a, b Evidence) int {
+		return cmp.Or(cmp.Compare(rank(a.Answer), rank(b.Answer)), cmp.Compare(a.Site, b.Site), cmp.Compare(a.Target, b.Target))
+	})
+	return out
+}

@@ -1,0 +1,215 @@
+package detect
+
+import "time"
+
+// Kind is what an incident blames. The texts are stored, shown in the API and
+// matched by scenarios: never rename, only add.
+type Kind string
+
+// The kinds that this version declares. Those of issue 4 (vregion, dependency,
+// edge, reference, ...) slot into the hypothesis table of explain.go.
+const (
+	KindSite            Kind = "site"             // one site's own line or LAN; or it lost contact
+	KindNetwork         Kind = "network"          // one internet provider of ours
+	KindNetworkProvider Kind = "network-provider" // between one internet provider and one cloud, blaming neither
+	KindTarget          Kind = "target"           // one endpoint
+	KindService         Kind = "service"          // one service in several regions of its cloud
+	KindProviderRegion  Kind = "provider-region"  // several services in one region of a cloud
+	KindProvider        Kind = "provider"         // several services of a cloud, not in one region only
+	KindFleet           Kind = "fleet"            // Picket's own agents: many vanished or were stopped
+	KindCollector       Kind = "collector"        // the Picket server has lost everybody
+)
+
+// ProviderSide says whether k blames a cloud: such an incident concerns every
+// client, needs the quorum, and is what "false alarm" is counted on.
+func (k Kind) ProviderSide() bool {
+	switch k {
+	case KindTarget, KindService, KindProviderRegion, KindProvider:
+		return true
+	}
+	return false
+}
+
+// State is where an incident is in its life. While it is open and nothing has
+// recovered it equals the confidence.
+type State string
+
+// The states, in the order of a life. Lingering is issue 4's long tail.
+const (
+	Suspected  State = "suspected"
+	Probable   State = "probable"
+	Confirmed  State = "confirmed"
+	Lingering  State = "lingering"
+	Recovering State = "recovering" // healthy again, but not yet for long enough
+	Resolved   State = "resolved"
+)
+
+// Open says whether s is any state but [Resolved].
+func (s State) Open() bool { return s != Resolved && s != "" }
+
+// Confidence is how sure we are; on screen Possible, Likely, Confirmed.
+type Confidence string
+
+// The confidences, from the weakest.
+const (
+	ConfidenceNone      Confidence = ""
+	ConfidenceSuspected Confidence = "suspected"
+	ConfidenceProbable  Confidence = "probable"
+	ConfidenceConfirmed Confidence = "confirmed"
+)
+
+// Rank orders confidences: 0 none, 1 suspected, 2 probable, 3 confirmed.
+func (c Confidence) Rank() int {
+	switch c {
+	case ConfidenceSuspected:
+		return 1
+	case ConfidenceProbable:
+		return 2
+	case ConfidenceConfirmed:
+		return 3
+	}
+	return 0
+}
+
+// Word is what people are shown: Possible, Likely, Confirmed.
+func (c Confidence) Word() string {
+	return [...]string{"", "Possible", "Likely", "Confirmed"}[c.Rank()]
+}
+
+// Severity is how bad it is for who uses the thing.
+type Severity string
+
+// The severities. Partial and degraded are declared by issue 4.
+const (
+	SeverityOutage   Severity = "outage"
+	SeverityPartial  Severity = "partial"
+	SeverityDegraded Severity = "degraded"
+	SeverityUnseen   Severity = "unseen" // we have lost sight of something; nothing is known to be broken
+)
+
+// Code is the typed reason of a decision. The texts are stored: never rename.
+type Code string
+
+// The codes. The first group refuses, the second opens, the third tells of
+// silence, the fourth ends.
+const (
+	NoVotes      Code = "no_votes"      // nobody could tell
+	NoneDown     Code = "none_down"     // nobody voted DOWN
+	Minority     Code = "minority"      // too few sites: d < K
+	OneNetwork   Code = "one_network"   // DOWN comes from fewer networks than M
+	Unbalanced   Code = "unbalanced"    // one big network carries the votes: F < Fmin
+	OneClient    Code = "one_client"    // all DOWN are one client's, and others look too
+	CoverageLost Code = "coverage_lost" // fewer than half of the former electorate can tell
+	Waiting      Code = "waiting"       // votes or re-votes are outstanding
+
+	Unanimous     Code = "unanimous"      // every site that could tell said DOWN
+	Held          Code = "held"           // contradicted, but it held three times
+	TwoNetworks   Code = "two_networks"   // exactly two networks: probable until it has held for 15 s
+	TwoSites      Code = "two_sites"      // two sites on two networks, held for 10 s
+	OneISP        Code = "one_isp"        // the whole electorate sits on one network: the provider or the path to it
+	Alone         Code = "alone"          // one site looks: never an outage
+	UnknownISPs   Code = "unknown_isps"   // networks known by prefix only: capped at probable
+	Frozen        Code = "frozen"         // the fleet itself is in trouble: capped at probable
+	Explained     Code = "explained"      // the smallest sufficient explanation of the failing pairs (site, network, path)
+	LostContact   Code = "lost_contact"   // no frame from the site; nothing known of its line
+	LineDown      Code = "line_down"      // lost contact, and there is evidence that the line was down
+	ContactOnly   Code = "contact_only"   // lost contact, but the site's own results show its line worked
+	NetworkSilent Code = "network_silent" // nearly all sites of one network fell silent together
+	FleetSilent   Code = "fleet_silent"   // many sites on several networks fell silent together
+	AllSilent     Code = "all_silent"     // every site fell silent: the server's own line or host
+	Stopped       Code = "stopped"        // agents said goodbye and stayed away
+
+	Healthy    Code = "healthy"    // recovered and stayed so
+	Superseded Code = "superseded" // another incident explains it
+	Unwatched  Code = "unwatched"  // its targets or its site are no longer watched
+)
+
+// Reason says why a decision fell as it did: a code for machines, the counts
+// it was made from, a sentence for people.
+type Reason struct {
+	Code         Code    `json:"code"`
+	DownSites    int     `json:"down_sites"`    // sites that voted DOWN, d
+	Sites        int     `json:"sites"`         // sites that could tell, n
+	DownNetworks int     `json:"down_networks"` // networks of the DOWN sites
+	Networks     int     `json:"networks"`      // networks of the sites that could tell
+	Abstained    int     `json:"abstained"`     // asked, could not tell
+	Need         int     `json:"need"`          // K
+	NeedNetworks int     `json:"need_networks"` // M
+	Share        float64 `json:"share"`         // network-balanced failing share F
+	NeedShare    float64 `json:"need_share"`    // Fmin
+	Text         string  `json:"text"`          // one sentence
+}
+
+// Evidence is what one site said about one target of an incident.
+type Evidence struct {
+	Site    string    `json:"site"`
+	Client  string    `json:"client"`
+	Network string    `json:"network"` // internet provider, by the name it votes under
+	VRegion string    `json:"vregion,omitempty"`
+	Target  string    `json:"target,omitempty"` // "" for silence
+	Check   string    `json:"check,omitempty"`
+	Answer  string    `json:"answer"` // up, down, degraded, abstain; silent
+	Layer   string    `json:"layer,omitempty"`
+	Cause   string    `json:"cause,omitempty"`
+	Why     string    `json:"why,omitempty"` // why it abstained
+	First   time.Time `json:"first,omitzero"`
+	Last    time.Time `json:"last,omitzero"` // first and last failing time, collector clock
+	Addr    string    `json:"addr,omitempty"`
+	Edge    string    `json:"edge,omitempty"`
+	Err     string    `json:"err,omitempty"`
+}
+
+// Incident is a localised, time-bounded judgement shown to people. It is a
+// value: every event carries a whole copy, so that store, alert and page never
+// share memory with the engine. Its id outlives upgrades, relabelling,
+// recovery and reopening.
+type Incident struct {
+	ID         string     `json:"id"`
+	Kind       Kind       `json:"kind"`
+	Provider   string     `json:"provider,omitempty"`
+	Service    string     `json:"service,omitempty"`
+	Region     string     `json:"region,omitempty"` // the provider's region
+	Target     string     `json:"target,omitempty"`
+	Client     string     `json:"client,omitempty"` // the only client concerned; "" everybody
+	Site       string     `json:"site,omitempty"`
+	Network    string     `json:"network,omitempty"`
+	VRegion    string     `json:"vregion,omitempty"`
+	State      State      `json:"state"`
+	Confidence Confidence `json:"confidence"`
+	Severity   Severity   `json:"severity"`
+	Layer      string     `json:"layer,omitempty"` // dns, tcp, tls, http
+	Cause      string     `json:"cause,omitempty"` // the majority's cause
+	Reason     Reason     `json:"reason"`
+
+	Title   string `json:"title"`   // "Azure westeurope: outage"
+	Summary string `json:"summary"` // one or two sentences with counts of sites and ISPs
+
+	DownSites    int `json:"down_sites"`
+	Sites        int `json:"sites"`
+	DownNetworks int `json:"down_networks"`
+	Networks     int `json:"networks"`
+
+	Started   time.Time `json:"started"`            // earliest corrected first failure
+	Opened    time.Time `json:"opened"`             // when the engine first declared it; never changes
+	Confirmed time.Time `json:"confirmed,omitzero"` // when it first became confirmed
+	Recovered time.Time `json:"recovered,omitzero"` // when health came back (zero again if it did not last)
+	Resolved  time.Time `json:"resolved,omitzero"`
+	Reopened  time.Time `json:"reopened,omitzero"` // last reopening
+
+	Targets  []string   `json:"targets"` // failing targets, sorted
+	Evidence []Evidence `json:"evidence"`
+
+	SupersededBy string `json:"superseded_by,omitempty"`
+	Again        int    `json:"again,omitempty"`         // times it was reopened: the alert says "again"
+	LineDown     bool   `json:"line_down,omitempty"`     // silence with evidence
+	CoverageLost bool   `json:"coverage_lost,omitempty"` // too few sites can tell whether it is over
+	Transient    bool   `json:"transient,omitempty"`     // the condition was gone within 10 s
+}
+
+// clone returns a copy that shares nothing with i.
+func (i *Incident) clone() Incident {
+	c := *i
+	c.Targets = append([]string(nil), i.Targets...)
+	c.Evidence = append([]Evidence(nil), i.Evidence...)
+	return c
+}

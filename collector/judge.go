@@ -1,0 +1,125 @@
+package collector
+
+import (
+	"context"
+	"time"
+
+	"picket/collector/detect"
+	"picket/internal/fleet"
+	"picket/internal/uplink"
+)
+
+// judge owns the engine of [picket/collector/detect], which has no clock and is
+// not safe for many: one goroutine calls it, with the time at which something
+// was received, and hands out what it decides.
+type judge struct {
+	engine *detect.Engine
+	calls  chan func(now time.Time) // never closed
+	done   chan struct{}            // closed when run has ended
+	out    func(now time.Time, e detect.Event)
+}
+
+// judgeQueue is how many calls may wait. A call is a frame, or a whole batch of
+// results, so this is seconds of work; beyond it senders wait, which holds back
+// the agents and not the memory.
+const judgeQueue = 4096
+
+func newJudge(engine *detect.Engine, out func(time.Time, detect.Event)) *judge {
+	return &judge{engine: engine, calls: make(chan func(time.Time), judgeQueue), done: make(chan struct{}), out: out}
+}
+
+// run judges until ctx ends.
+func (j *judge) run(ctx context.Context) {
+	defer close(j.done)
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case f := <-j.calls:
+			f(time.Now())
+		case <-timer.C:
+			j.engine.Tick(time.Now())
+		}
+		now := time.Now()
+		for _, e := range j.engine.Drain() {
+			j.out(now, e)
+		}
+		wait := time.Second
+		if next, ok := j.engine.Next(); ok {
+			wait = min(wait, max(time.Millisecond, time.Until(next)))
+		}
+		timer.Reset(wait)
+	}
+}
+
+// do has f called by the judge. It waits only while the queue is full.
+func (j *judge) do(f func(now time.Time)) {
+	select {
+	case j.calls <- f:
+	case <-j.done:
+	}
+}
+
+// snapshot is the state of everything as the judge sees it.
+func (j *judge) snapshot(ctx context.Context) (detect.Snapshot, error) {
+	answer := make(chan detect.Snapshot, 1)
+	ask := func(now time.Time) { answer <- j.engine.Snapshot(now) }
+	select {
+	case j.calls <- ask:
+	case <-j.done:
+		return detect.Snapshot{}, context.Canceled
+	case <-ctx.Done():
+		return detect.Snapshot{}, ctx.Err()
+	}
+	select {
+	case s := <-answer:
+		return s, nil
+	case <-j.done:
+		return detect.Snapshot{}, context.Canceled
+	case <-ctx.Done():
+		return detect.Snapshot{}, ctx.Err()
+	}
+}
+
+// observe shows a batch to the engine. Results that come twice, by the live and
+// the record stream, are told apart by check and time inside.
+func (j *judge) observe(agent string, b *fleet.Batch) {
+	j.do(func(now time.Time) {
+		for _, r := range b.Records {
+			j.engine.Observe(now, detect.Observation{Agent: agent, Config: b.Config, Check: r.Check, Start: r.Time, Result: r.Result})
+		}
+	})
+}
+
+func (j *judge) suspect(agent string, s uplink.Suspicion) {
+	j.do(func(now time.Time) { j.engine.Suspect(now, agent, detect.Suspicion(s)) })
+}
+
+func (j *judge) vote(agent string, v uplink.Vote) {
+	j.do(func(now time.Time) { j.engine.Vote(now, agent, detect.Vote(v)) })
+}
+
+func (j *judge) contact(agent string) {
+	j.do(func(now time.Time) { j.engine.Contact(now, agent) })
+}
+
+func (j *judge) health(agent string, h uplink.Health) {
+	j.do(func(now time.Time) {
+		j.engine.Health(now, agent, detect.Health{RefsOK: h.RefsOK, RefsAsked: h.RefsAsked, Voting: h.Voting, Why: h.Why, Offset: h.Offset})
+	})
+}
+
+func (j *judge) goodbye(agent, reason string) {
+	j.do(func(now time.Time) { j.engine.Goodbye(now, agent, reason) })
+}
+
+func (j *judge) hello(agent string, first bool, away time.Duration, h uplink.Hello) {
+	standing := make([]detect.Standing, len(h.Standing))
+	for i, s := range h.Standing {
+		standing[i] = detect.Standing(s)
+	}
+	j.do(func(now time.Time) { j.engine.Hello(now, agent, first, away, standing) })
+	j.health(agent, h.Health)
+}

@@ -1,0 +1,122 @@
+package collector
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+
+	"picket/collector/detect"
+	"picket/collector/web"
+)
+
+// ErrNoCollector says that nothing answers on the operator's socket.
+var ErrNoCollector = errors.New("no collector answers")
+
+// Operator is the client of the operator's socket: the verbs of cmd/picket. Who
+// may open the socket is decided by its file mode.
+type Operator struct{ client http.Client }
+
+// maxAnswer bounds what is read from the collector.
+const maxAnswer = 64 << 20
+
+// DialOperator makes an operator of the collector that runs on dir. It connects
+// at each call.
+func DialOperator(dir string) *Operator {
+	return &Operator{http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(dir, AdminSocket))
+		},
+	}}}
+}
+
+// Token makes a join token.
+func (o *Operator) Token(ctx context.Context, r web.TokenRequest) (t web.Token, err error) {
+	err = o.do(ctx, http.MethodPost, "/tokens", r, &t)
+	return t, err
+}
+
+// Agents lists every enrolled agent, revoked ones too.
+func (o *Operator) Agents(ctx context.Context) (list []web.Agent, err error) {
+	err = o.do(ctx, http.MethodGet, "/agents", nil, &list)
+	return list, err
+}
+
+// Revoke ends an agent's membership. errors.Is: [web.ErrNotFound].
+func (o *Operator) Revoke(ctx context.Context, agent string) error {
+	return o.do(ctx, http.MethodPost, "/agents/"+agent+"/revoke", struct{}{}, nil)
+}
+
+// Incidents lists at most limit incidents, the newest first.
+func (o *Operator) Incidents(ctx context.Context, open bool, limit int) (list []detect.Incident, err error) {
+	path := "/incidents?limit=" + strconv.Itoa(limit)
+	if open {
+		path += "&open=true"
+	}
+	err = o.do(ctx, http.MethodGet, path, nil, &list)
+	return list, err
+}
+
+// Incident returns one incident. errors.Is: [web.ErrNotFound].
+func (o *Operator) Incident(ctx context.Context, id string) (i detect.Incident, err error) {
+	err = o.do(ctx, http.MethodGet, "/incidents/"+id, nil, &i)
+	return i, err
+}
+
+// Sites lists the voting units.
+func (o *Operator) Sites(ctx context.Context) (list []detect.SiteStatus, err error) {
+	err = o.do(ctx, http.MethodGet, "/sites", nil, &list)
+	return list, err
+}
+
+// Cells is the matrix of clouds and their regions.
+func (o *Operator) Cells(ctx context.Context) ([]detect.Cell, error) {
+	var v struct{ Cells []detect.Cell }
+	err := o.do(ctx, http.MethodGet, "/verdicts", nil, &v)
+	return v.Cells, err
+}
+
+// do asks the collector; into receives the data of the answer, nil wants none.
+func (o *Operator) do(ctx context.Context, method, path string, body, into any) error {
+	var send io.Reader
+	if body != nil {
+		src, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("encode request: %w", err)
+		}
+		send = bytes.NewReader(src)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, send)
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	res, err := o.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNoCollector, err)
+	}
+	defer res.Body.Close()
+	dec := json.NewDecoder(http.MaxBytesReader(nil, res.Body, maxAnswer))
+	if res.StatusCode != http.StatusOK {
+		refused := struct{ Error *web.Error }{&web.Error{What: res.Status}}
+		err := dec.Decode(&refused)
+		if res.StatusCode == http.StatusNotFound && refused.Error.Code == "not_found" {
+			return fmt.Errorf("%w: %s", web.ErrNotFound, refused.Error.What)
+		}
+		if err != nil {
+			return fmt.Errorf("the collector answered %s", res.Status)
+		}
+		return refused.Error
+	}
+	answer := struct{ Data any }{into}
+	if err := dec.Decode(&answer); err != nil {
+		return fmt.Errorf("read the collector's answer: %w", err)
+	}
+	return nil
+}

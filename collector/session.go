@@ -1,0 +1,174 @@
+package collector
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"picket/collector/store"
+	"picket/internal/fleet"
+	"picket/internal/uplink"
+)
+
+// sessions is the collector as the uplink sees it.
+type sessions struct{ c *Collector }
+
+// Enrol redeems a token and signs the agent's key. The request is tried before
+// the token is spent, so that a broken one costs nothing.
+func (s sessions) Enrol(ctx context.Context, remote netip.AddrPort, r uplink.EnrolRequest) (uplink.EnrolResponse, error) {
+	c, now, id := s.c, time.Now(), ulid.Make().String()
+	chain, err := c.authority.SignAgent(r.CSR, id, now)
+	if err != nil {
+		return uplink.EnrolResponse{}, &uplink.Refusal{Code: "csr", Message: "the certificate request was refused: " + err.Error()}
+	}
+	csr, err := x509.ParseCertificateRequest(r.CSR)
+	if err != nil {
+		return uplink.EnrolResponse{}, &uplink.Refusal{Code: "csr", Message: "the certificate request cannot be read"}
+	}
+	key := sha256.Sum256(csr.RawSubjectPublicKeyInfo)
+	a, err := c.store.Redeem(ctx, r.TokenID, r.Secret, store.NewAgent{
+		ID: id, NotAfter: now.Add(agentLife), Version: r.Version, OS: r.OS, Hostname: r.Hostname, Key: key[:],
+	}, now)
+	if err != nil {
+		return uplink.EnrolResponse{}, refuseToken(err)
+	}
+	if a.ID != id { // joined before; the first answer was lost on the way
+		if chain, err = c.authority.SignAgent(r.CSR, a.ID, now); err != nil {
+			return uplink.EnrolResponse{}, err
+		}
+	}
+	network, err := c.registry.network(ctx, remote.Addr(), a.Declared)
+	if err != nil {
+		return uplink.EnrolResponse{}, err
+	}
+	if err := c.refreshFleet(ctx); err != nil {
+		return uplink.EnrolResponse{}, err
+	}
+	c.log.Info("agent enrolled", "agent", a.ID, "site", a.Site, "network", network.Name, "remote", remote)
+	return uplink.EnrolResponse{
+		Agent: a.ID, Site: a.Site, Client: a.Client, Region: a.Region, Chain: chain, Trust: c.authority.Root(), Network: network,
+	}, nil
+}
+
+// agentLife is how long an agent's certificate lives (identity signs for it).
+const agentLife = 30 * 24 * time.Hour
+
+func refuseToken(err error) error {
+	for cause, r := range map[error]uplink.Refusal{
+		store.ErrTokenExpired: {Code: "token_expired", Message: "the join token has expired"},
+		store.ErrTokenUsed:    {Code: "token_used", Message: "the join token is used up"},
+		store.ErrTokenRevoked: {Code: "token_revoked", Message: "the join token was revoked"},
+		store.ErrTokenUnknown: {Code: "token_unknown", Message: "this collector has no such join token"},
+	} {
+		if errors.Is(err, cause) {
+			return &r
+		}
+	}
+	return err
+}
+
+func (s sessions) Hello(ctx context.Context, agent string, remote netip.AddrPort, h uplink.Hello) (uplink.Welcome, error) {
+	c, now := s.c, time.Now()
+	a, ok := c.registry.agent(agent)
+	if !ok {
+		return uplink.Welcome{}, uplink.ErrRevoked
+	}
+	network, err := c.registry.network(ctx, remote.Addr(), a.Declared)
+	if err != nil {
+		return uplink.Welcome{}, err
+	}
+	first, away := a.Seen.IsZero(), now.Sub(a.Seen)
+	if err := c.store.SeenAgent(ctx, store.Seen{
+		Agent: agent, At: now, Version: h.Version, OS: h.OS, Hostname: h.Hostname, Network: network.ID,
+	}); err != nil {
+		return uplink.Welcome{}, err
+	}
+	if c.registry.connected(agent, network, h.Metered, now) {
+		if err := c.refreshFleet(ctx); err != nil {
+			return uplink.Welcome{}, err
+		}
+	}
+	runs := make([]uint64, len(h.Runs))
+	for i, r := range h.Runs {
+		runs[i] = r.ID
+	}
+	w := uplink.Welcome{Network: network, Trust: c.authority.Root()}
+	if w.Marks, err = c.store.Marks(ctx, agent, runs); err != nil {
+		return w, err
+	}
+	if cfg := c.registry.currentConfig(); cfg.ID != h.Config {
+		w.Config = cfg
+	}
+	if r := c.registry.currentRoster(); r.Version != h.Roster {
+		w.Roster = r
+	}
+	c.agents.note(agent, func(t *told) { t.health, t.config = h.Health, h.Config })
+	c.judge.hello(agent, first, away, h)
+	return w, nil
+}
+
+// Record is where backpressure comes from: it returns when the results are in
+// every sink for good, and until then nothing more is read from this agent.
+func (s sessions) Record(ctx context.Context, agent string, b *fleet.Batch) error {
+	a, ok := s.c.registry.agent(agent)
+	if !ok {
+		return uplink.ErrRevoked
+	}
+	s.c.judge.observe(agent, b)
+	return s.c.ingest.take(ctx, a, b)
+}
+
+func (s sessions) Live(agent string, b *fleet.Batch)          { s.c.judge.observe(agent, b) }
+func (s sessions) Suspicion(agent string, v uplink.Suspicion) { s.c.judge.suspect(agent, v) }
+func (s sessions) Vote(agent string, v uplink.Vote)           { s.c.judge.vote(agent, v) }
+func (s sessions) Packet(src netip.Addr, b []byte)            { s.c.gossip.Packet(src, b) }
+func (s sessions) Stream(src netip.Addr, conn net.Conn)       { s.c.gossip.Stream(src, conn) }
+
+func (s sessions) Seen(agent string) {
+	s.c.registry.saw(agent, time.Now())
+	s.c.judge.contact(agent)
+}
+
+func (s sessions) Health(agent string, h uplink.Health) {
+	s.c.judge.health(agent, h)
+	s.c.agents.note(agent, func(t *told) { t.health = h })
+	if a, ok := s.c.registry.agent(agent); ok {
+		s.c.telemetry.agent(a, h, time.Now())
+	}
+}
+
+func (s sessions) Applied(agent string, config uint64, refused string) {
+	s.c.agents.note(agent, func(t *told) { t.config, t.refused = config, refused })
+	if refused != "" {
+		s.c.log.Error("agent refused the configuration", "agent", agent, "config", config, "why", refused)
+	}
+}
+
+func (s sessions) Renew(ctx context.Context, agent string, csr []byte) ([]byte, error) {
+	if _, ok := s.c.registry.agent(agent); !ok {
+		return nil, uplink.ErrRevoked
+	}
+	now := time.Now()
+	chain, err := s.c.authority.SignAgent(csr, agent, now)
+	if err != nil {
+		return nil, &uplink.Refusal{Code: "csr", Message: err.Error()}
+	}
+	return chain, s.c.store.Renewed(ctx, agent, now.Add(agentLife))
+}
+
+func (s sessions) Gone(agent string, clean bool, reason string) {
+	if clean {
+		s.c.judge.goodbye(agent, reason)
+	}
+}
+
+func (s sessions) Member(agent string) bool {
+	_, ok := s.c.registry.agent(agent)
+	return ok
+}

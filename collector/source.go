@@ -1,0 +1,226 @@
+package collector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"picket/collector/detect"
+	"picket/collector/store"
+	"picket/collector/web"
+	"picket/internal/identity"
+	"picket/internal/uplink"
+)
+
+// source is the collector as its page, API and operators see it.
+type source struct{ c *Collector }
+
+// snapshotWithin is how long the page waits for the judge.
+const snapshotWithin = 2 * time.Second
+
+func (s source) Snapshot() detect.Snapshot {
+	ctx, cancel := context.WithTimeout(context.Background(), snapshotWithin)
+	defer cancel()
+	snap, err := s.c.judge.snapshot(ctx)
+	if err != nil {
+		return detect.Snapshot{At: time.Now()} // it is ending, or far behind: nothing is known
+	}
+	return snap
+}
+
+func (s source) Status(ctx context.Context) (web.Status, error) {
+	c := s.c
+	totals, err := c.store.Totals(ctx)
+	if err != nil {
+		return web.Status{}, err
+	}
+	cfg := c.registry.currentConfig()
+	st := web.Status{
+		Version: c.o.Version, Started: c.started, Config: cfg.ID, Checks: len(cfg.Checks),
+		Agents: len(c.registry.currentRoster().Seats), Connected: len(c.server.Sessions()),
+		Results: totals.Results, Lost: totals.Lost, Alerts: web.Alerts{Routes: len(c.o.File.Alerts)},
+	}
+	for _, t := range cfg.Targets {
+		if !t.Reference {
+			st.Targets++
+		}
+	}
+	if st.Alerts.Waiting, st.Alerts.Sent, st.Alerts.Dead, err = c.store.Outbox(ctx); err != nil {
+		return st, err
+	}
+	if c.influx != nil {
+		stats := c.influx.Stats()
+		trouble := c.ingest.troubles()["influxdb"]
+		st.Influx = &web.Influx{OK: trouble == "", Error: trouble, Points: stats.Lines, Rejected: stats.Refused}
+	}
+	return st, nil
+}
+
+func (s source) Incidents(ctx context.Context, open bool, limit int) ([]detect.Incident, error) {
+	docs, err := s.c.store.Incidents(ctx, open, limit)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]detect.Incident, len(docs))
+	for i, doc := range docs {
+		if err := json.Unmarshal(doc, &list[i]); err != nil {
+			return nil, fmt.Errorf("read a stored incident: %w", err)
+		}
+	}
+	return list, nil
+}
+
+func (s source) Incident(ctx context.Context, id string) (i detect.Incident, err error) {
+	doc, err := s.c.store.Incident(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return i, fmt.Errorf("incident %q: %w", id, web.ErrNotFound)
+	}
+	if err != nil {
+		return i, err
+	}
+	if err := json.Unmarshal(doc, &i); err != nil {
+		return i, fmt.Errorf("read incident %s: %w", id, err)
+	}
+	return i, nil
+}
+
+func (s source) Agents(ctx context.Context) ([]web.Agent, error) {
+	all, err := s.c.store.Agents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sessions := map[string]uplink.Session{}
+	for _, x := range s.c.server.Sessions() {
+		sessions[x.Agent] = x
+	}
+	gossip := map[string]string{}
+	for _, m := range s.c.gossip.Members() {
+		gossip[m.Seat.Agent] = m.State.String()
+	}
+	list := make([]web.Agent, len(all))
+	for i, a := range all {
+		list[i] = web.Agent{
+			ID: a.ID, Client: a.Client, Site: a.Site, Network: a.Network.Name, Region: a.Region, Hostname: a.Hostname, OS: a.OS,
+			Version: a.Version, Enrolled: a.Created, Seen: a.Seen, NotAfter: a.NotAfter, Revoked: a.Revoked, Gossip: gossip[a.ID],
+		}
+		if x, ok := sessions[a.ID]; ok {
+			list[i].Connected, list[i].Transport, list[i].Remote = true, x.Transport, x.Remote.String()
+			list[i].RTT, list[i].Since, list[i].Seen = x.RTT, x.Since, time.Now()
+		}
+		s.c.agents.fill(&list[i])
+	}
+	return list, nil
+}
+
+func (s source) Unready(context.Context) []web.Unready {
+	troubles := s.c.ingest.troubles()
+	var list []web.Unready
+	for _, sink := range slices.Sorted(maps.Keys(troubles)) {
+		list = append(list, web.Unready{Code: sink, Text: troubles[sink]})
+	}
+	return list
+}
+
+func (s source) Provider(id string) string { return s.c.o.File.ProviderName(id) }
+
+// CreateToken makes a join token and the command to paste.
+func (s source) CreateToken(ctx context.Context, r web.TokenRequest) (web.Token, error) {
+	life, err := r.Lifetime()
+	if err != nil {
+		return web.Token{}, err
+	}
+	var until time.Time
+	if life > 0 {
+		until = time.Now().Add(life)
+	}
+	t, err := s.c.store.CreateToken(ctx, store.NewToken{
+		Client: r.Client, Site: r.Site, Region: r.Region, Network: r.Network, Expires: until, Uses: r.Uses,
+	})
+	if errors.Is(err, store.ErrName) {
+		return web.Token{}, &web.Error{Status: http.StatusBadRequest, Code: "token", What: "the token was not made", Why: err.Error()}
+	}
+	if err != nil {
+		return web.Token{}, err
+	}
+	token := identity.Token{Addrs: s.c.publicAddrs(), Pin: s.c.authority.Pin(), ID: t.ID, Secret: t.Secret}
+	if err := token.Valid(); err != nil {
+		return web.Token{}, &web.Error{Status: http.StatusInternalServerError, Code: "token", What: "the token was not made", Why: err.Error(),
+			Fix: "name the collector's public address in the configuration: public: [collector.example:4443]"}
+	}
+	text := token.String()
+	s.c.log.Info("join token made", "token", t.ID, "site", t.Site, "uses", t.Uses, "until", t.Expires)
+	return web.Token{Token: text, ID: t.ID, Site: t.Site, Command: "picket-agent join " + text, Expires: t.Expires, Uses: t.Uses}, nil
+}
+
+// Revoke ends an agent's membership: first for ever, then at once.
+func (s source) Revoke(ctx context.Context, agent string) error {
+	c := s.c
+	err := c.store.Revoke(ctx, agent, time.Now())
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("agent %q: %w", agent, web.ErrNotFound)
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.refreshFleet(ctx); err != nil {
+		return err
+	}
+	c.server.Disconnect(agent, "revoked", "this agent was revoked")
+	c.log.Info("agent revoked", "agent", agent)
+	return nil
+}
+
+// servePages serves the page and the operator's socket until ctx ends.
+func (c *Collector) servePages(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return ended(ctx, web.ServeAdmin(ctx, c.o.Sockets.Admin, source{c}, c.log)) })
+	if c.o.Sockets.Page != nil {
+		g.Go(func() error { return ended(ctx, c.page.Serve(ctx, c.o.Sockets.Page)) })
+	}
+	return g.Wait()
+}
+
+// condition is what agents tell of themselves, for people.
+type condition struct {
+	mu  sync.Mutex // guards the field below
+	all map[string]*told
+}
+
+type told struct {
+	health  uplink.Health
+	config  uint64
+	refused string
+}
+
+func newCondition() *condition { return &condition{all: map[string]*told{}} }
+
+func (c *condition) note(agent string, f func(*told)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.all[agent]
+	if t == nil {
+		t = &told{}
+		c.all[agent] = t
+	}
+	f(t)
+}
+
+func (c *condition) fill(a *web.Agent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.all[a.ID]
+	if t == nil {
+		return
+	}
+	h := t.health
+	a.Voting, a.Why, a.RefsOK, a.RefsAsked = h.Voting, h.Why, h.RefsOK, h.RefsAsked
+	a.Spool, a.Dropped, a.Offset, a.Config, a.Refused = h.Spool, h.Dropped, h.Offset, t.config, t.refused
+}

@@ -1,0 +1,81 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// maxBody bounds what an operator's verb may send.
+const maxBody = 64 << 10
+
+// NewAdmin returns the operators' verbs, for the unix socket and nothing else:
+//
+//	POST /tokens               TokenRequest -> Token
+//	GET  /agents
+//	POST /agents/{id}/revoke
+//	GET  /incidents, /incidents/{id}, /status, /sites, /verdicts
+//
+// with the envelopes and errors of the API. log may be nil.
+func NewAdmin(a Admin, log *slog.Logger) http.Handler {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	mux := http.NewServeMux()
+	out := api{source: a, now: time.Now, log: log}
+	out.register(mux, "")
+	mux.HandleFunc("POST /tokens", out.answer("token", func(r *http.Request) (any, error) {
+		var req TokenRequest
+		if err := readJSON(r, &req); err != nil {
+			return nil, err
+		}
+		if req.Client == "" || req.Site == "" {
+			return nil, &Error{Status: http.StatusBadRequest, Code: "token", What: "the token was not made", Why: "it has no client or no site", Fix: "name both: --client C --site S"}
+		}
+		if req.Uses < 0 || req.Uses > 10_000 {
+			return nil, &Error{Status: http.StatusBadRequest, Code: "token", What: "the token was not made", Why: "uses is not a number from 1 to 10000"}
+		}
+		if _, err := req.Lifetime(); err != nil {
+			return nil, err
+		}
+		return a.CreateToken(r.Context(), req)
+	}))
+	mux.HandleFunc("POST /agents/{id}/revoke", out.answer("revoked", func(r *http.Request) (any, error) {
+		id := r.PathValue("id")
+		return map[string]string{"agent": id}, a.Revoke(r.Context(), id)
+	}))
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		fail(w, &Error{Status: http.StatusNotFound, Code: "not_found", What: "this collector knows no such verb", Fix: "use a picket command of the collector's version"})
+	})
+	return mux
+}
+
+// readJSON reads a body of at most 64 KiB, strictly.
+func readJSON(r *http.Request, into any) error {
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("there is more behind it")
+		}
+	}
+	if err != nil {
+		return &Error{Status: http.StatusBadRequest, Code: "body", What: "the request was not understood", Why: err.Error()}
+	}
+	return nil
+}
+
+// ServeAdmin answers the operators' verbs on l, a unix socket, until ctx ends. It
+// closes l.
+func ServeAdmin(ctx context.Context, l net.Listener, a Admin, log *slog.Logger) error {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return serve(ctx, l, NewAdmin(a, log), log)
+}

@@ -1,0 +1,168 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"picket/collector/detect"
+)
+
+var noon = time.Date(2026, 2, 2, 12, 0, 0, 0, time.UTC)
+
+// scene is a Source, and an Admin, that shows a fixed state of the world.
+type scene struct {
+	snap      detect.Snapshot
+	status    Status
+	incidents []detect.Incident
+	agents    []Agent
+	unready   []Unready
+	err       error
+
+	asked   TokenRequest
+	revoked string
+}
+
+func (s *scene) Snapshot() detect.Snapshot              { return s.snap }
+func (s *scene) Status(context.Context) (Status, error) { return s.status, s.err }
+func (s *scene) Incidents(_ context.Context, open bool, limit int) (out []detect.Incident, _ error) {
+	for _, i := range s.incidents {
+		if (!open || i.State.Open()) && len(out) < limit {
+			out = append(out, i)
+		}
+	}
+	return out, s.err
+}
+func (s *scene) Incident(_ context.Context, id string) (detect.Incident, error) {
+	for _, i := range s.incidents {
+		if i.ID == id {
+			return i, nil
+		}
+	}
+	return detect.Incident{}, fmt.Errorf("incident %s: %w", id, ErrNotFound)
+}
+func (s *scene) Agents(context.Context) ([]Agent, error) { return s.agents, s.err }
+func (s *scene) Unready(context.Context) []Unready       { return s.unready }
+func (s *scene) CreateToken(_ context.Context, r TokenRequest) (Token, error) {
+	s.asked = r
+	return Token{Token: "pk1_abc", ID: "abc", Site: r.Client + "/" + r.Site, Command: "picket-agent join pk1_abc", Expires: noon, Uses: max(1, r.Uses)}, s.err
+}
+func (s *scene) Revoke(_ context.Context, id string) error {
+	if id != "a1" {
+		return ErrNotFound
+	}
+	s.revoked = id
+	return nil
+}
+func (s *scene) Provider(id string) string {
+	if name := map[string]string{"azure": "Microsoft Azure", "aws": "Amazon Web Services", "m365": "Microsoft 365"}[id]; name != "" {
+		return name
+	}
+	return id
+}
+
+var clouds, places = []string{"aurora", "borealis", "cumulus"}, []string{"east", "north", "south", "west"}
+
+// calm is 3 clouds in 4 regions, 12 sites on 6 ISPs.
+func calm() *scene {
+	s := &scene{snap: detect.Snapshot{At: noon, Config: 1},
+		status: Status{Version: "0.1.0", Started: noon.Add(-time.Hour), Config: 1, Targets: 24, Checks: 60, Agents: 12, Connected: 12,
+			Results: 1234567, Lost: map[string]uint64{}}}
+	for _, p := range clouds {
+		for _, r := range places {
+			s.snap.Cells = append(s.snap.Cells, detect.Cell{Provider: p, Region: r, State: detect.OK, Targets: 2, Sites: 12, Networks: 6, Age: 2 * time.Second})
+			s.snap.Verdicts = append(s.snap.Verdicts, detect.Verdict{Provider: p, Service: "web", Region: r, Target: p + "-web-" + r, State: detect.OK, Sites: 12, Networks: 6, Since: noon.Add(-time.Hour), At: noon})
+		}
+	}
+	for k, name := range []string{"acme/madrid", "acme/sevilla", "acme/bilbao", "globex/bonn", "globex/koeln", "initech/paris", "initech/lyon",
+		"hooli/london", "hooli/leeds", "hooli/york", "umbrella/rome", "umbrella/milano"} {
+		isp := []string{"AS3352 Telefonica", "AS3320 DT", "AS3215 Orange", "AS2856 BT", "AS3269 TIM", "AS12479 Jazztel"}[k/2]
+		client, _, _ := strings.Cut(name, "/")
+		s.snap.Sites = append(s.snap.Sites, detect.SiteStatus{ID: name, Client: client, Network: isp, VRegion: "eu", Agents: 1, Connected: true,
+			Eligible: true, LastSeen: noon.Add(-300 * time.Millisecond), RefsOK: 3, RefsAsked: 3})
+		s.agents = append(s.agents, Agent{ID: fmt.Sprintf("a%d", k+1), Client: client, Site: name, Connected: true, Voting: true})
+	}
+	return s
+}
+
+// outage is calm with a region of one cloud down, a site that lost contact,
+// mixed results, a cell without data, and yesterday's incident.
+func outage() *scene {
+	s := calm()
+	start := noon.Add(-14 * time.Minute)
+	big := detect.Incident{ID: "01KGF3M8Q2", Kind: detect.KindProviderRegion, Provider: "borealis", Region: "north", State: detect.Confirmed,
+		Confidence: detect.ConfidenceConfirmed, Severity: detect.SeverityOutage, Layer: "tls", Cause: "tls_timeout",
+		Title: "Borealis north: outage", Summary: "9 of 11 sites on 5 of 6 ISPs cannot reach Borealis north: TLS handshakes time out. References are well everywhere.",
+		Reason:    detect.Reason{Code: detect.Held, DownSites: 9, Sites: 11, DownNetworks: 5, Networks: 6, Need: 7, NeedNetworks: 3, Abstained: 1, Text: "9 of 11 sites on 5 of 6 ISPs cannot reach Borealis north: TLS handshakes time out."},
+		DownSites: 9, Sites: 11, DownNetworks: 5, Networks: 6, Started: start, Opened: start.Add(2 * time.Second), Confirmed: start.Add(3 * time.Second),
+		Targets: []string{"borealis-api-north", "borealis-web-north"}}
+	for k, site := range s.snap.Sites {
+		e := detect.Evidence{Site: site.ID, Client: site.Client, Network: site.Network, VRegion: "eu", Target: "borealis-web-north", Check: "borealis-web-north/http",
+			Answer: "down", Layer: "tls", Cause: "tls_timeout", First: start, Last: start.Add(3 * time.Second), Addr: "203.0.113.7", Err: "TLS handshake with borealis-web-north: i/o timeout"}
+		if k > 8 {
+			e.Answer, e.Cause, e.Layer, e.Err, e.First, e.Last = "up", "", "", "", time.Time{}, time.Time{}
+		}
+		if k == 11 {
+			e.Answer, e.Why = "abstain", "references fail"
+		}
+		big.Evidence = append(big.Evidence, e)
+	}
+	small := detect.Incident{ID: "01KGF3M8Q3", Kind: detect.KindSite, Site: "umbrella/milano", Client: "umbrella", State: detect.Probable, Confidence: detect.ConfidenceProbable,
+		Severity: detect.SeverityUnseen, Title: "Lost contact with umbrella/milano", Summary: "umbrella/milano has sent nothing for 40 s; nothing is known of its line.",
+		Started: noon.Add(-40 * time.Second), Opened: noon.Add(-36 * time.Second)}
+	old := detect.Incident{ID: "01KGF00000", Kind: detect.KindSite, Site: "acme/madrid", State: detect.Resolved, Confidence: detect.ConfidenceProbable,
+		Title: "Lost contact with acme/madrid", Summary: "acme/madrid had sent nothing; its own results show that its line was down.", Started: noon.Add(-26 * time.Hour),
+		Opened: noon.Add(-26 * time.Hour), Recovered: noon.Add(-25 * time.Hour), Resolved: noon.Add(-25 * time.Hour)}
+	s.snap.Open = []detect.Incident{big, small}
+	s.incidents = []detect.Incident{small, big, old}
+	for k := range s.snap.Cells {
+		switch c := &s.snap.Cells[k]; {
+		case c.Provider == "borealis" && c.Region == "north":
+			c.State, c.Bad, c.Incident = detect.Down, 2, big.ID
+		case c.Provider == "borealis" && c.Region == "west":
+			c.State, c.Bad = detect.Disputed, 1
+		case c.Provider == "cumulus" && c.Region == "south":
+			c.State, c.Sites, c.Networks, c.Age = detect.NoData, 0, 0, -1
+		}
+	}
+	for k := range s.snap.Verdicts {
+		switch v := &s.snap.Verdicts[k]; v.Target {
+		case "borealis-web-north":
+			v.State, v.DownSites, v.Sites, v.Since = detect.Down, 9, 11, start
+		case "borealis-web-west":
+			v.State, v.DownSites, v.Since = detect.Disputed, 3, noon.Add(-20*time.Second)
+		}
+	}
+	gone := &s.snap.Sites[11]
+	gone.Connected, gone.Eligible, gone.Why, gone.LastSeen, gone.RefsOK = false, false, "silent", noon.Add(-40*time.Second), 0
+	s.snap.Sites[10].Eligible, s.snap.Sites[10].Why, s.snap.Sites[10].RefsOK = false, "1 of 3 references answer", 1
+	s.status.Connected, s.status.Lost = 11, map[string]uint64{"evicted": 42}
+	s.status.Influx = &Influx{OK: false, Error: "503"}
+	s.unready = []Unready{{Code: "influx", Text: "InfluxDB answers 503: results are kept at the agents until it is back."}}
+	return s
+}
+
+// many is clouds whose regions have nothing in common.
+func many() *scene {
+	s := calm()
+	s.snap.Cells = nil
+	for _, cloud := range [][2]string{{"aws", "us-east-1 us-east-2 us-west-2 ca-central-1 sa-east-1 eu-west-1 eu-west-2 eu-central-1 ap-southeast-1 ap-northeast-1"},
+		{"azure", "eastus eastus2 germanywestcentral northeurope southeastasia uksouth westeurope westus2"}, {"cloudflare", ""}, {"m365", ""}} {
+		for r := range strings.SplitSeq(cloud[1], " ") {
+			s.snap.Cells = append(s.snap.Cells, detect.Cell{Provider: cloud[0], Region: r, State: detect.OK, Targets: 2, Sites: 12, Networks: 6, Age: 7 * time.Second})
+		}
+	}
+	return s
+}
+
+// empty is a collector in its first minute.
+func empty() *scene {
+	s := many()
+	for k := range s.snap.Cells {
+		s.snap.Cells[k].State, s.snap.Cells[k].Sites, s.snap.Cells[k].Networks, s.snap.Cells[k].Age = detect.NoData, 0, 0, -1
+	}
+	s.snap.Sites, s.snap.Verdicts, s.agents = nil, nil, nil
+	s.status = Status{Version: "0.1.0", Started: noon, Targets: 68}
+	return s
+}

@@ -1,0 +1,120 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Options says what a Server needs.
+type Options struct {
+	Source Source // required
+	// Hosts are names or addresses, beside loopback ones, under which the page
+	// may be asked for; ports do not matter. Needed behind a proxy.
+	Hosts []string
+	Log   *slog.Logger // nil discards
+	// Now is the time of the page; nil means time.Now. For golden pages.
+	Now func() time.Time
+}
+
+// Limits of the listener.
+const (
+	headerTimeout = 5 * time.Second
+	answerTimeout = 10 * time.Second // one answer, or one write of an event stream
+	maxHeader     = 16 << 10
+	maxStreams    = 64 // event streams at once; a browser has one per page
+	refreshEvery  = time.Second
+)
+
+// Server answers for the page, the API and the metrics.
+type Server struct {
+	o        Options
+	registry *prometheus.Registry
+	pages    *pages
+	streams  chan struct{} // a slot per event stream
+
+	mu       sync.Mutex // guards the fields below
+	fragment fragment   // the page's changing part, rendered at most once a second for all streams
+}
+
+// New makes a server.
+func New(o Options) (*Server, error) {
+	if o.Source == nil {
+		return nil, errors.New("web: no source")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	p, err := loadPages()
+	if err != nil {
+		return nil, fmt.Errorf("read the embedded page: %w", err)
+	}
+	s := &Server{o: o, pages: p, streams: make(chan struct{}, maxStreams)}
+	s.registry, err = newRegistry(o.Source, o.Now)
+	if err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	return s, nil
+}
+
+// Handler returns everything the server offers, behind its guards.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("GET /incidents/{id}", s.incidentPage)
+	mux.HandleFunc("GET /events", s.events)
+	mux.HandleFunc("GET /assets/{name}", s.asset)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("GET /metrics", metricsHandler(s.registry))
+	api{source: s.o.Source, now: s.o.Now, log: s.o.Log}.register(mux, "/api/v1")
+	mux.HandleFunc("/", notFound)
+	return guard(s.o.Hosts, mux)
+}
+
+// Serve answers on l until ctx ends, then ends event streams at once and gives
+// other requests two seconds. It closes l.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	return serve(ctx, l, s.Handler(), s.o.Log)
+}
+
+// serve answers with h on l until ctx ends; it closes l. log is required.
+func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       answerTimeout,
+		WriteTimeout:      answerTimeout, // event streams extend it write by write
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve the page: %w", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := srv.Shutdown(grace); err != nil {
+		srv.Close()
+	}
+	<-failed
+	return ctx.Err()
+}

@@ -1,0 +1,158 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"picket/collector/detect"
+)
+
+// Source is what the collector must tell. Methods may be called at any time
+// from several goroutines, return copies, and should take milliseconds.
+type Source interface {
+	// Snapshot is the engine's view of now.
+	Snapshot() detect.Snapshot
+	// Status is counters and facts of the collector itself.
+	Status(ctx context.Context) (Status, error)
+	// Incidents returns open or all incidents, the newest first, at most limit.
+	Incidents(ctx context.Context, open bool, limit int) ([]detect.Incident, error)
+	// Incident returns one incident. errors.Is: [ErrNotFound].
+	Incident(ctx context.Context, id string) (detect.Incident, error)
+	// Agents returns every enrolled agent, revoked ones too.
+	Agents(ctx context.Context) ([]Agent, error)
+	// Unready returns what keeps the collector from doing its work; none means ready.
+	Unready(ctx context.Context) []Unready
+	// Provider returns a cloud's name for people, or its id.
+	Provider(id string) string
+}
+
+// Status is facts and counters of the collector.
+type Status struct {
+	Version   string            `json:"version"`
+	Started   time.Time         `json:"started"`
+	Config    uint64            `json:"config"`  // id of the applied configuration
+	Targets   int               `json:"targets"` // without references
+	Checks    int               `json:"checks"`
+	Agents    int               `json:"agents"`    // enrolled and not revoked
+	Connected int               `json:"connected"` // of them, with a session
+	Results   uint64            `json:"results"`   // distinct results taken
+	Lost      map[string]uint64 `json:"lost"`      // results that never came, by reason
+	Influx    *Influx           `json:"influx,omitempty"`
+	Alerts    Alerts            `json:"alerts"`
+}
+
+// Influx is how writing to InfluxDB goes; nil in [Status] means not configured.
+type Influx struct {
+	OK       bool   `json:"ok"`
+	Error    string `json:"error,omitempty"`
+	Points   uint64 `json:"points"`   // acknowledged
+	Rejected uint64 `json:"rejected"` // in the dead-letter file
+}
+
+// Alerts counts letters.
+type Alerts struct {
+	Routes  int    `json:"routes"`
+	Waiting int    `json:"waiting"`
+	Sent    uint64 `json:"sent"`
+	Dead    uint64 `json:"dead"` // given up
+}
+
+// Agent is an enrolled agent.
+type Agent struct {
+	ID        string        `json:"id"`
+	Client    string        `json:"client"`
+	Site      string        `json:"site"` // "client/site"
+	Network   string        `json:"network,omitempty"`
+	Region    string        `json:"region,omitempty"`
+	Hostname  string        `json:"hostname,omitempty"`
+	OS        string        `json:"os,omitempty"`
+	Version   string        `json:"version,omitempty"`
+	Connected bool          `json:"connected"`
+	Transport string        `json:"transport,omitempty"` // quic, ...
+	Remote    string        `json:"remote,omitempty"`
+	RTT       time.Duration `json:"rtt_ns,omitempty"`
+	Since     time.Time     `json:"since,omitzero"` // of the session
+	Enrolled  time.Time     `json:"enrolled,omitzero"`
+	Seen      time.Time     `json:"seen,omitzero"`
+	NotAfter  time.Time     `json:"not_after,omitzero"` // of its certificate
+	Revoked   time.Time     `json:"revoked,omitzero"`
+	Voting    bool          `json:"voting"`
+	Why       string        `json:"why,omitempty"` // why it does not vote
+	RefsOK    int           `json:"refs_ok"`
+	RefsAsked int           `json:"refs_asked"`
+	Spool     uint64        `json:"spool"`   // results not yet acknowledged
+	Dropped   uint64        `json:"dropped"` // results it had to drop
+	Offset    time.Duration `json:"offset_ns"`
+	Config    uint64        `json:"config,omitempty"`  // that it applied
+	Refused   string        `json:"refused,omitempty"` // why it refused the newest one
+	Gossip    string        `json:"gossip,omitempty"`  // alive, suspect, dead, left: as memberlist sees it
+}
+
+// Unready is one reason why the collector does not do its work.
+type Unready struct {
+	Code string `json:"code"` // stable, such as "store", "influx", "uplink"
+	Text string `json:"text"`
+}
+
+// Admin is what the operators' verbs need beyond looking.
+type Admin interface {
+	Source
+	// CreateToken makes a join token. An error that is an *[Error] is told as it is.
+	CreateToken(ctx context.Context, r TokenRequest) (Token, error)
+	// Revoke ends an agent's rights and its session. errors.Is: [ErrNotFound].
+	Revoke(ctx context.Context, agent string) error
+}
+
+// TokenRequest asks for a join token.
+type TokenRequest struct {
+	Client  string `json:"client"`            // required
+	Site    string `json:"site"`              // required, the name within the client
+	Region  string `json:"region,omitempty"`  // vantage region
+	Network string `json:"network,omitempty"` // ISP as the operator names it
+	TTL     string `json:"ttl,omitempty"`     // "24h"; "" means the collector's default
+	Uses    int    `json:"uses,omitempty"`    // 0 means 1
+}
+
+// Lifetime is TTL as a duration, 0 if none was asked for.
+func (r TokenRequest) Lifetime() (time.Duration, error) {
+	if r.TTL == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(r.TTL)
+	if err != nil || d <= 0 || d > 90*24*time.Hour {
+		return 0, &Error{Status: http.StatusBadRequest, Code: "ttl", What: "the token was not made", Why: "ttl is not a time of at most 2160h", Fix: "write a number and a unit, such as 24h"}
+	}
+	return d, nil
+}
+
+// Token is a join token with the command to paste.
+type Token struct {
+	Token   string    `json:"token"`
+	ID      string    `json:"id"`
+	Site    string    `json:"site"`
+	Command string    `json:"command"`
+	Expires time.Time `json:"expires"`
+	Uses    int       `json:"uses"`
+}
+
+// ErrNotFound marks an unknown id.
+var ErrNotFound = errors.New("not found")
+
+// Error is an answer for people: what failed, why, and what to do.
+type Error struct {
+	Status int    `json:"-"`
+	Code   string `json:"code"` // stable, for programs
+	What   string `json:"what"`
+	Why    string `json:"why,omitempty"`
+	Fix    string `json:"fix,omitempty"`
+}
+
+// Error returns what and why.
+func (e *Error) Error() string {
+	if e.Why == "" {
+		return e.What
+	}
+	return e.What + ": " + e.Why
+}
