@@ -1,8 +1,8 @@
 package spool
 
 import (
-	"context"
 	"bufio"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -91,7 +91,7 @@ func TestKillLosesNothingThatWasAnnounced(t *testing.T) {
 			var word string
 			var m fleet.Mark
 			if n, _ := fmt.Sscan(lines.Text(), &word, &m.Run, &m.Seq); n != 3 {
-				continue // cut by the kill
+				t.Logf("unparsed %q", lines.Text()); continue // cut by the kill
 			}
 			switch word {
 			case "have":

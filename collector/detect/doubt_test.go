@@ -300,7 +300,7 @@ func TestManyTargetsAtOnceKeepTheProbeBudget(t *testing.T) {
 	n := w.asks
 	w.breaks = func(*Site, *fleet.Target, probes.Kind) *fault { return refused() }
 	w.run(10 * time.Second)
-	if got := w.asks - n; got > 20 {
-		t.Errorf("%d askings in 10 s: more than 20 confirmations by each agent and a burst", got)
+	if got := w.asks - n; got > 10 {
+		t.Errorf("%d askings in 10 s are more than 20 confirming probes by each agent", got)
 	}
 }

@@ -34,11 +34,15 @@ type bucket struct {
 	left float64
 }
 
+// burst is the part of a window's tokens that may go at once; the rest comes
+// evenly, so that no window sees more than its tokens.
+const burst = 0.7
+
 func (b *bucket) refill(now time.Time, capacity float64, window time.Duration) {
 	if b.left < 0 && b.at.Equal(now) {
-		b.left = capacity
+		b.left = burst * capacity
 	}
-	b.left = min(capacity, b.left+capacity*now.Sub(b.at).Seconds()/window.Seconds())
+	b.left = min(burst*capacity, b.left+(1-burst)*capacity*now.Sub(b.at).Seconds()/window.Seconds())
 	b.at = now
 }
 

@@ -74,9 +74,9 @@ type simWorld struct {
 	agents []*simAgent
 	every  time.Duration
 
-	breaks  func(s *Site, t *fleet.Target, k probes.Kind) *fault // the clouds and paths
-	refs    func(s *Site) int                                    // references that answer, of 5
-	noise   float64
+	breaks func(s *Site, t *fleet.Target, k probes.Kind) *fault // the clouds and paths
+	refs   func(s *Site) int                                    // references that answer, of 5
+	noise  float64
 
 	events    []Event
 	incidents map[string]Incident // latest by id

@@ -66,7 +66,7 @@ func points(t *testing.T, s *influxd.Server, measurement string) int64 {
 
 func TestRealExactValues(t *testing.T) {
 	s := server(t, influxd.Options{})
-	w := writer(t, Options{URL: s.URL()})
+	w := writer(t, Options{URL: s.URL})
 	r := full
 	r.Time = today()
 	r.Result.Outcome, r.Result.Cause = probes.Down, probes.HTTPBody
@@ -107,7 +107,7 @@ func TestRealExactValues(t *testing.T) {
 
 func TestRealEveryMeasurementIsTaken(t *testing.T) {
 	s := server(t, influxd.Options{})
-	w := writer(t, Options{URL: s.URL()})
+	w := writer(t, Options{URL: s.URL})
 	at := today()
 	b := AppendVerdict(nil, Verdict{Time: at, Scope: "region", Provider: "azure", State: 4, HasGood: true})
 	b = AppendIncident(b, Incident{ID: "01J", Opened: at, Title: "T", Detect: 3 * time.Second})
@@ -137,7 +137,7 @@ func probeLines(n int, at time.Time) (b []byte) {
 
 func TestRealRewritingChangesNothing(t *testing.T) {
 	s := server(t, influxd.Options{})
-	w := writer(t, Options{URL: s.URL()})
+	w := writer(t, Options{URL: s.URL})
 	b := probeLines(1000, today())
 	for range 3 {
 		if err := w.Write(t.Context(), b); err != nil {
@@ -152,7 +152,7 @@ func TestRealRewritingChangesNothing(t *testing.T) {
 func TestRealTypeConflictIsSetAside(t *testing.T) {
 	s := server(t, influxd.Options{})
 	path := filepath.Join(t.TempDir(), "dead.jsonl")
-	w := writer(t, Options{URL: s.URL(), DeadLetter: path})
+	w := writer(t, Options{URL: s.URL, DeadLetter: path})
 	at := today()
 	good := probeLines(400, at)
 	if err := w.Write(t.Context(), probeLines(1, at)); err != nil { // fixes the types
@@ -184,7 +184,7 @@ func TestRealTypeConflictIsSetAside(t *testing.T) {
 
 func TestRealTooOldIsSetAsideAtOnce(t *testing.T) {
 	s := server(t, influxd.Options{})
-	w := writer(t, Options{URL: s.URL(), DeadLetter: filepath.Join(t.TempDir(), "dead.jsonl")})
+	w := writer(t, Options{URL: s.URL, DeadLetter: filepath.Join(t.TempDir(), "dead.jsonl")})
 	if err := w.Write(t.Context(), probeLines(500, today().Add(-60*24*time.Hour))); err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestRealAuthentication(t *testing.T) {
 	s := server(t, influxd.Options{User: "picket", Password: "right-password"})
 	at := today()
 	for token, good := range map[string]bool{"picket:right-password": true, "picket:wrong-password": false, "": false} {
-		w := writer(t, Options{URL: s.URL(), Token: token})
+		w := writer(t, Options{URL: s.URL, Token: token})
 		err := w.Write(t.Context(), probeLines(1, at))
 		alarm, isAlarm := errors.AsType[*AlarmError](err)
 		if good != (err == nil) || good == isAlarm || isAlarm && alarm.Status != 401 {
@@ -208,7 +208,7 @@ func TestRealAuthentication(t *testing.T) {
 		}
 	}
 	for _, bucket := range []string{"nowhere", "picket/nonsense"} {
-		w := writer(t, Options{URL: s.URL(), Token: "picket:right-password", Bucket: bucket})
+		w := writer(t, Options{URL: s.URL, Token: "picket:right-password", Bucket: bucket})
 		if _, ok := errors.AsType[*AlarmError](w.Write(t.Context(), probeLines(1, at))); !ok {
 			t.Errorf("bucket %s does not alarm", bucket)
 		}
@@ -220,7 +220,7 @@ func TestRealAuthentication(t *testing.T) {
 
 func TestRealKilledServerIsBusyThenTakesTheRest(t *testing.T) {
 	s := server(t, influxd.Options{})
-	w := writer(t, Options{URL: s.URL()})
+	w := writer(t, Options{URL: s.URL})
 	at := today()
 	b := probeLines(200, at)
 	if err := w.Write(t.Context(), probeLines(100, at)); err != nil {
@@ -248,7 +248,7 @@ func TestRealKilledServerIsBusyThenTakesTheRest(t *testing.T) {
 
 func BenchmarkWriteReal(b *testing.B) {
 	s := server(b, influxd.Options{})
-	w := writer(b, Options{URL: s.URL()})
+	w := writer(b, Options{URL: s.URL})
 	at := today()
 	for b.Loop() {
 		if err := w.Write(b.Context(), probeLines(1000, at)); err != nil {

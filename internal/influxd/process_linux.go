@@ -1,0 +1,13 @@
+package influxd
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// detach gives the database a process group of its own, so that Ctrl-C in a
+// terminal reaches only its parent, which stops it in order; and has the kernel
+// kill it should the parent die without a word.
+func detach(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}

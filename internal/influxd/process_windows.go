@@ -1,0 +1,12 @@
+package influxd
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// detach gives the database a process group of its own, so that Ctrl-C in a
+// terminal reaches only its parent, which stops it in order.
+func detach(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
+}
