@@ -189,10 +189,10 @@ func (s *Spool) handOver(b *fleet.Batch, after fleet.Mark, g *segment, next int6
 	s.mu.Lock()
 	counted := false
 	b.Gap, counted = s.gapLocked(after, b.Run, b.Records[0].Seq)
-	if b.Run != after.Run { // has the run of after ended where it should?
-		for _, g := range s.segments {
-			if g.run == after.Run && g.last > after.Seq {
-				counted = s.ledger.note(g.run, max(g.first, after.Seq+1), g.last, fleet.LossCorrupt) || counted
+	if b.Run != after.Run { // were there more of the run of after, that cannot be read?
+		for _, o := range s.segments {
+			if o.run == after.Run && o.number < g.number && o.last > after.Seq {
+				counted = s.ledger.note(o.run, max(o.first, after.Seq+1), o.last, fleet.LossCorrupt) || counted
 			}
 		}
 	}

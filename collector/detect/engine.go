@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"math"
 	"time"
 
 	"picket/internal/fleet"
@@ -280,7 +281,7 @@ func (e *Engine) wake(now time.Time) {
 	e.born = now
 	e.hushAt, e.careAt = now.Add(time.Second), now.Add(time.Second)
 	e.gridAt = now.Truncate(e.rule.Grid).Add(e.rule.Grid)
-	e.budget = bucket{at: now, left: -1}
+	e.budget = bucket{at: now, left: math.MaxInt32} // full
 }
 
 // touch notes a sign of life.

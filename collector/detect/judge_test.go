@@ -145,7 +145,7 @@ func strength(d Decision) int {
 
 func TestTurningDownIntoUpNeverOpensOrStrengthens(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range 200_000 {
+	for range 60_000 {
 		votes := randomVotes(rng)
 		c := Circumstances{Before: rng.IntN(20), Held: rng.IntN(4), Private: rng.IntN(4) == 0, Frozen: rng.IntN(8) == 0}
 		was := Judge(votes, Rule{}, c)
@@ -163,7 +163,7 @@ func TestTurningDownIntoUpNeverOpensOrStrengthens(t *testing.T) {
 
 func TestFewSitesAndOneNetworkNeverConfirm(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	for range 200_000 {
+	for range 60_000 {
 		votes := randomVotes(rng)
 		c := Circumstances{Held: rng.IntN(4), Private: rng.IntN(4) == 0}
 		d := Judge(votes, Rule{}, c)
@@ -189,7 +189,7 @@ func TestFewSitesAndOneNetworkNeverConfirm(t *testing.T) {
 
 func TestTheOrderOfVotesChangesNothing(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	for range 50_000 {
+	for range 20_000 {
 		votes := randomVotes(rng)
 		c := Circumstances{Before: rng.IntN(20), Held: rng.IntN(4)}
 		a := Judge(votes, Rule{}, c)

@@ -28,7 +28,7 @@ type pending struct {
 	check     uint32
 }
 
-// bucket is a token bucket; left < 0 means not yet filled.
+// bucket is a token bucket.
 type bucket struct {
 	at   time.Time
 	left float64
@@ -39,9 +39,6 @@ type bucket struct {
 const burst = 0.7
 
 func (b *bucket) refill(now time.Time, capacity float64, window time.Duration) {
-	if b.left < 0 && b.at.Equal(now) {
-		b.left = burst * capacity
-	}
 	b.left = min(burst*capacity, b.left+(1-burst)*capacity*now.Sub(b.at).Seconds()/window.Seconds())
 	b.at = now
 }

@@ -125,23 +125,6 @@ func newWorld(t testing.TB, o worldOptions) *simWorld {
 	return w
 }
 
-func testConfig(kinds []probes.Kind, every time.Duration) fleet.Config {
-	cfg := fleet.Config{ID: 1}
-	for _, p := range []string{"azure", "aws", "gcp"} {
-		for r := range 4 {
-			for _, s := range []string{"storage", "compute"} {
-				id := fmt.Sprintf("%s-%s-r%d", p, s, r+1)
-				cfg.Targets = append(cfg.Targets, fleet.Target{ID: id, Provider: p, Service: s, Region: fmt.Sprintf("r%d", r+1)})
-				for _, k := range kinds {
-					cfg.Checks = append(cfg.Checks, fleet.Check{ID: id + "/" + k.String(), Target: id, Interval: every, Spec: probes.Spec{Kind: k, Host: id}})
-				}
-			}
-		}
-	}
-	cfg.Targets = append(cfg.Targets, fleet.Target{ID: "ref", Reference: true})
-	return cfg
-}
-
 // boot introduces the fleet to the engine and starts the agents' schedules.
 func (w *simWorld) boot() {
 	w.e.SetFleet(w.now, w.sites)

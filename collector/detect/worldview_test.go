@@ -1,6 +1,12 @@
 package detect
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"picket/internal/fleet"
+	"picket/probes"
+)
 
 func (w *simWorld) open() []Incident { return w.e.Snapshot(w.now).Open }
 
@@ -74,4 +80,22 @@ func (w *simWorld) labelWithin(t0 time.Time, k Kind, d time.Duration) {
 
 func (w *simWorld) firstIs(c Confidence) bool {
 	return len(w.history) > 0 && w.history[0].Incident.Confidence == c
+}
+
+// testConfig watches 3 providers x 4 regions x 2 services, and one reference.
+func testConfig(kinds []probes.Kind, every time.Duration) fleet.Config {
+	cfg := fleet.Config{ID: 1}
+	for _, p := range []string{"azure", "aws", "gcp"} {
+		for r := range 4 {
+			for _, s := range []string{"storage", "compute"} {
+				id := fmt.Sprintf("%s-%s-r%d", p, s, r+1)
+				cfg.Targets = append(cfg.Targets, fleet.Target{ID: id, Provider: p, Service: s, Region: fmt.Sprintf("r%d", r+1)})
+				for _, k := range kinds {
+					cfg.Checks = append(cfg.Checks, fleet.Check{ID: id + "/" + k.String(), Target: id, Interval: every, Spec: probes.Spec{Kind: k, Host: id}})
+				}
+			}
+		}
+	}
+	cfg.Targets = append(cfg.Targets, fleet.Target{ID: "ref", Reference: true})
+	return cfg
 }
