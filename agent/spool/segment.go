@@ -117,14 +117,19 @@ func (r *frameReader) next() ([]byte, error) {
 	if r.off >= r.end {
 		return nil, io.EOF
 	}
-	size, err := binary.ReadUvarint(r.r)
-	if err != nil || size == 0 || size > uplink.MaxBatchBytes {
+	head, err := r.r.Peek(binary.MaxVarintLen64)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read frame at %d: %w", r.off, err)
+	}
+	size, n := binary.Uvarint(head)
+	if n <= 0 || size == 0 || size > uplink.MaxBatchBytes {
 		return nil, errCut
 	}
-	whole := int64(uvarintLen(size)) + 4 + int64(size)
+	whole := int64(n) + 4 + int64(size)
 	if whole > r.end-r.off {
 		return nil, errCut
 	}
+	_, _ = r.r.Discard(n) // they are in the buffer
 	if uint64(cap(r.buf)) < size+4 {
 		r.buf = make([]byte, size+4)
 	}
@@ -137,11 +142,6 @@ func (r *frameReader) next() ([]byte, error) {
 		return nil, errDamaged
 	}
 	return b[4:], nil
-}
-
-func uvarintLen(x uint64) int {
-	var b [binary.MaxVarintLen64]byte
-	return binary.PutUvarint(b[:], x)
 }
 
 // decodeFrame decodes a batch of run.

@@ -219,3 +219,93 @@ func TestVotesInAnyOrderInsideTheGraceDecideAlike(t *testing.T) {
 		}
 	}
 }
+
+func TestVotesOlderThanTheFailureDoNotCount(t *testing.T) {
+	for name, c := range map[string]struct {
+		age  time.Duration
+		code Code
+	}{"older": {5 * time.Second, NoVotes}, "fresh": {500 * time.Millisecond, Unanimous}} {
+		e, sites, _, now := steady(12)
+		now = now.Add(10 * time.Second)
+		for _, s := range sites {
+			e.Contact(now, s.ID)
+		}
+		e.Suspect(now, sites[0].ID, Suspicion{Check: 2, Cause: probes.TLSTimeout, Age: 300 * time.Millisecond})
+		now = now.Add(time.Second)
+		for _, s := range sites {
+			e.Vote(now, s.ID, Vote{Round: 1, Answer: vantage.Down, Cause: probes.TLSTimeout, Age: c.age, RefsOK: 3, RefsAsked: 3})
+		}
+		if r := e.targets[0].last; r == nil || r.decision.Reason.Code != c.code {
+			t.Errorf("%s votes: %+v", name, r)
+		}
+	}
+}
+
+func TestCellForgivesOutagesButNotChronicFailure(t *testing.T) {
+	run := func(pattern string, known bool) bool {
+		var c cell
+		for i, r := range pattern {
+			o := probes.Up
+			if r == 'x' {
+				o = probes.Down
+			}
+			c.scheduled(int64(i+1)*1000, o, probes.TCPTimeout, known)
+		}
+		return c.unfit()
+	}
+	for _, c := range []struct {
+		pattern string
+		known   bool
+		unfit   bool
+	}{
+		{"............x", false, false},
+		{"............xxxxxxxxxxxxxxxx", false, false},                                  // a real outage
+		{"..x.x..x.x..x.x..x", false, true},                                             // bad here
+		{"............xxxxxxxxxxxx....x", true, false},                                  // back after an outage that was told
+		{"............" + strings.Repeat("x", 200), false, false},                       // a long one
+		{strings.Repeat("x", 19), false, false}, {strings.Repeat("x", 20), false, true}, // never worked here
+	} {
+		if got := run(c.pattern, c.known); got != c.unfit {
+			t.Errorf("%s known=%v: unfit %v", c.pattern, c.known, got)
+		}
+	}
+}
+
+func TestExplainerTakesTheSmallestSufficientScope(t *testing.T) {
+	e, _, _, _ := steady(12)
+	find := func(fails func(s *site, t *target) bool) string {
+		var rows []row
+		for _, s := range e.sites {
+			for _, tg := range e.targets {
+				if !tg.Reference {
+					rows = append(rows, row{s: s, t: tg, able: true, down: fails(s, tg), first: 1, cause: probes.TCPTimeout})
+				}
+			}
+		}
+		w := &world{rule: DefaultRule(), targets: e.targets, providers: 3, measured: func(*target) bool { return true },
+			others: func(h *hypothesis) float64 { return elsewhere(rows, h) }}
+		out := ""
+		for _, h := range explainRows(rows, w) {
+			out += fmt.Sprint(h.kind, " ", h.provider, h.service, h.region, h.network, h.site, ";")
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name, want string
+		fails      func(s *site, t *target) bool
+	}{
+		{"nothing", "", func(*site, *target) bool { return false }},
+		{"a region", "provider-region azurer1;", func(_ *site, t *target) bool { return t.Provider == "azure" && t.Region == "r1" }},
+		{"a provider", "provider azure;", func(_ *site, t *target) bool { return t.Provider == "azure" }},
+		{"half of a region's sites", "", func(s *site, t *target) bool { return t.Provider == "azure" && t.Region == "r1" && s.i < 6 }},
+		{"a service and a region elsewhere", "service awsstorage;provider-region azurer1;", func(_ *site, t *target) bool {
+			return t.Provider == "aws" && t.Service == "storage" || t.Provider == "azure" && t.Region == "r1"
+		}},
+		{"a site", "site c4/s4;", func(s *site, _ *target) bool { return s.i == 4 }},
+		{"a site and a provider", "provider gcp;site c4/s4;", func(s *site, t *target) bool { return s.i == 4 || t.Provider == "gcp" }},
+	} {
+		if got := find(c.fails); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

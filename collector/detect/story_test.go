@@ -160,6 +160,9 @@ func TestSpoolDeliveredLaterTurnsLostContactIntoLineDown(t *testing.T) {
 			if len(w.incidents) != 1 || len(w.open()) != 0 {
 				t.Fatalf("%d incidents, %d open", len(w.incidents), len(w.open()))
 			}
+			if len(w.history) > 4 { // opened, recovering, reworded, closed
+				t.Errorf("told %d times", len(w.history))
+			}
 			for _, in := range w.incidents {
 				want := ContactOnly
 				if broken {

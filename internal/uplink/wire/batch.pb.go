@@ -7,7 +7,7 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        v3.21.12
-// source: batch.proto
+// source: wire/batch.proto
 
 package wire
 
@@ -91,7 +91,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_batch_proto_msgTypes[0]
+	mi := &file_wire_batch_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -103,7 +103,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_batch_proto_msgTypes[0]
+	mi := &file_wire_batch_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -116,7 +116,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_batch_proto_rawDescGZIP(), []int{0}
+	return file_wire_batch_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *Batch) GetRun() uint64 {
@@ -357,11 +357,11 @@ func (x *Batch) GetZstd() []byte {
 	return nil
 }
 
-var File_batch_proto protoreflect.FileDescriptor
+var File_wire_batch_proto protoreflect.FileDescriptor
 
-const file_batch_proto_rawDesc = "" +
+const file_wire_batch_proto_rawDesc = "" +
 	"\n" +
-	"\vbatch.proto\x12\rpicket.uplink\"\x81\x06\n" +
+	"\x10wire/batch.proto\x12\rpicket.uplink\"\x81\x06\n" +
 	"\x05Batch\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\x06R\x03run\x12\x18\n" +
 	"\anetwork\x18\x02 \x01(\rR\anetwork\x12\x16\n" +
@@ -401,22 +401,22 @@ const file_batch_proto_rawDesc = "" +
 	"\x04zstd\x18\" \x01(\fR\x04zstdB\x1dZ\x1bpicket/internal/uplink/wireb\x06proto3"
 
 var (
-	file_batch_proto_rawDescOnce sync.Once
-	file_batch_proto_rawDescData []byte
+	file_wire_batch_proto_rawDescOnce sync.Once
+	file_wire_batch_proto_rawDescData []byte
 )
 
-func file_batch_proto_rawDescGZIP() []byte {
-	file_batch_proto_rawDescOnce.Do(func() {
-		file_batch_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_batch_proto_rawDesc), len(file_batch_proto_rawDesc)))
+func file_wire_batch_proto_rawDescGZIP() []byte {
+	file_wire_batch_proto_rawDescOnce.Do(func() {
+		file_wire_batch_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_wire_batch_proto_rawDesc), len(file_wire_batch_proto_rawDesc)))
 	})
-	return file_batch_proto_rawDescData
+	return file_wire_batch_proto_rawDescData
 }
 
-var file_batch_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
-var file_batch_proto_goTypes = []any{
+var file_wire_batch_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_wire_batch_proto_goTypes = []any{
 	(*Batch)(nil), // 0: picket.uplink.Batch
 }
-var file_batch_proto_depIdxs = []int32{
+var file_wire_batch_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
 	0, // [0:0] is the sub-list for method input_type
 	0, // [0:0] is the sub-list for extension type_name
@@ -424,26 +424,26 @@ var file_batch_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for field type_name
 }
 
-func init() { file_batch_proto_init() }
-func file_batch_proto_init() {
-	if File_batch_proto != nil {
+func init() { file_wire_batch_proto_init() }
+func file_wire_batch_proto_init() {
+	if File_wire_batch_proto != nil {
 		return
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_batch_proto_rawDesc), len(file_batch_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_batch_proto_rawDesc), len(file_wire_batch_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   1,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
-		GoTypes:           file_batch_proto_goTypes,
-		DependencyIndexes: file_batch_proto_depIdxs,
-		MessageInfos:      file_batch_proto_msgTypes,
+		GoTypes:           file_wire_batch_proto_goTypes,
+		DependencyIndexes: file_wire_batch_proto_depIdxs,
+		MessageInfos:      file_wire_batch_proto_msgTypes,
 	}.Build()
-	File_batch_proto = out.File
-	file_batch_proto_goTypes = nil
-	file_batch_proto_depIdxs = nil
+	File_wire_batch_proto = out.File
+	file_wire_batch_proto_goTypes = nil
+	file_wire_batch_proto_depIdxs = nil
 }
