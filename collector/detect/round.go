@@ -205,6 +205,9 @@ func (e *Engine) judge(now time.Time, r *round) {
 		r.told = true
 		e.callOut(now, r, d)
 	}
+	if d.Out {
+		r.graceAt = r.deadline // it has been waited for; what remains are the other answers
+	}
 	if d.Step != Revote || pending > 0 || !r.revoteAt.IsZero() {
 		return
 	}
