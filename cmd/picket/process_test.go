@@ -2,11 +2,8 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -126,7 +123,7 @@ func (p *process) stop() {
 	}
 }
 
-// output runs a command to its end.
+// run1 runs a command to its end and returns what it printed and its exit code.
 func run1(t *testing.T, cmd *exec.Cmd) (string, int) {
 	t.Helper()
 	out, err := cmd.CombinedOutput()
@@ -147,24 +144,6 @@ func eventually(t *testing.T, within time.Duration, what string, holds func() bo
 			t.Fatalf("not within %s: %s", within, what)
 		}
 	}
-}
-
-// api reads a page of the collector's API into data. ctx is the way to it: a
-// plain client, or one inside a network namespace.
-func api(client *http.Client, url string, data any) error {
-	res, err := client.Get(url)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		return err
-	}
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s: %s", url, res.Status, body)
-	}
-	return json.Unmarshal(body, &struct{ Data any }{data})
 }
 
 // tokenIn picks the join token out of what `picket token create` printed.

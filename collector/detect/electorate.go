@@ -3,7 +3,6 @@ package detect
 import (
 	"cmp"
 	"hash/fnv"
-	"io"
 	"slices"
 	"time"
 )
@@ -103,9 +102,7 @@ func seatRegions(pool []drawn, seats, regionSeats int) {
 // weight is the rendezvous hash of a site for a target.
 func weight(site, key string) uint64 {
 	h := fnv.New64a()
-	io.WriteString(h, site)
-	io.WriteString(h, "\x00")
-	io.WriteString(h, key)
+	h.Write([]byte(site + "\x00" + key))
 	v := h.Sum64()
 	v ^= v >> 33 // FNV's high bits mix badly on short keys
 	v *= 0xff51afd7ed558ccd

@@ -168,7 +168,6 @@ func TestTheAgentStaysLight(t *testing.T) {
 		"github.com/influxdata/influxdb-client-go": "only the collector writes to InfluxDB",
 		"github.com/goccy/go-yaml":                 "an agent is configured by its collector",
 		"github.com/prometheus/client_golang":      "an agent opens no port to be scraped",
-		"html/template":                            "the web page lives in the collector",
 		"net/http/pprof":                           "no debug surface at a client's site",
 		"picket/collector":                         "an agent must not judge",
 	}
