@@ -84,6 +84,7 @@ type Agent struct {
 
 	offset  atomic.Int64 // nanoseconds to add to our clock to get the collector's
 	slots   chan struct{}
+	asks    sync.Mutex     // orders spawn and the end of life, so that nothing begins after Wait
 	asking  sync.WaitGroup // probes and rounds under way
 	dropped atomic.Uint64  // results that could not be kept
 	started time.Time
@@ -138,9 +139,12 @@ func (a *Agent) wire() error {
 		Log:     a.log,
 	})
 	var err error
+	// Gossip reaches the agents of other clients too, so a member tells them its
+	// id and how it is. Whose it is and where it stands, the roster tells those
+	// who may know.
 	a.gossip, err = cluster.New(cluster.Options{
 		Name:    a.bundle.AgentID(),
-		Seat:    a.seat(),
+		Seat:    fleet.Seat{Agent: a.bundle.AgentID()},
 		Version: a.o.Version,
 		Link:    a.client,
 		Allowed: a.state.member,
@@ -161,6 +165,7 @@ func (a *Agent) wire() error {
 func (a *Agent) Run(ctx context.Context) error {
 	listener, err := listenStatus(a.o.Dir)
 	if err != nil {
+		a.stop()
 		return errors.Join(err, a.spool.Close())
 	}
 	link, unlink := context.WithCancel(context.WithoutCancel(ctx))
@@ -180,12 +185,14 @@ func (a *Agent) Run(ctx context.Context) error {
 	g.Go(func() error { a.watch(asking); return nil })
 	g.Go(func() error { a.keepIdentity(asking); return nil })
 	err = g.Wait()
+	a.asks.Lock()
 	a.stop()
+	a.asks.Unlock()
 	a.asking.Wait()
 	err = errors.Join(err, a.spool.Flush())
 	ungossip()
 	err = errors.Join(err, <-gossiped)
-	a.client.Goodbye("stopped")
+	a.client.Goodbye("clean stop")
 	a.drain(2 * time.Second)
 	unlink()
 	return errors.Join(err, below.Wait(), a.spool.Close())

@@ -20,7 +20,7 @@ func (a *Agent) fire(check uint32, _ time.Time) {
 		a.dropped.Add(1)
 		return
 	}
-	a.asking.Go(func() {
+	began := a.spawn(func() {
 		defer func() { <-a.slots }()
 		cfg, ok := a.mind.began(check)
 		if !ok {
@@ -28,6 +28,20 @@ func (a *Agent) fire(check uint32, _ time.Time) {
 		}
 		a.keep(cfg, check, a.prober.Probe(a.life, cfg.Checks[check].Spec))
 	})
+	if !began {
+		<-a.slots
+	}
+}
+
+// spawn runs f in a goroutine that Run waits for. false: the agent is ending.
+func (a *Agent) spawn(f func()) bool {
+	a.asks.Lock()
+	defer a.asks.Unlock()
+	if a.life.Err() != nil {
+		return false
+	}
+	a.asking.Go(f)
+	return true
 }
 
 // keep puts a scheduled result where it belongs: on disk, before the collector's
@@ -47,23 +61,26 @@ func (a *Agent) keep(cfg *fleet.Config, check uint32, r probes.Result) {
 		Run: uplink.LiveRun, Config: cfg.ID, Network: network,
 		Records: []fleet.Record{{Seq: 1, Check: check, Time: at.Truncate(time.Millisecond), Result: r}},
 	})
-	a.doubt(doubts)
+	a.doubt(cfg, doubts)
 }
 
 // doubt tells the collector that something may be down, at once or, for a
 // check that fails now and then anyway, after an own confirmation.
-func (a *Agent) doubt(doubts []vantage.Doubt) {
+func (a *Agent) doubt(cfg *fleet.Config, doubts []vantage.Doubt) {
 	for _, d := range doubts {
-		cfg := a.mind.config()
 		s := uplink.Suspicion{Config: cfg.ID, Check: d.Check, Cause: d.Cause, Overdue: d.Overdue}
 		if !d.Own {
 			s.Age = time.Since(d.Started)
 			a.client.Suspect(s)
 			continue
 		}
-		a.asking.Go(func() {
-			attempts, _ := a.attempt(a.life, cfg, d.Check, a.mind.deadline(d.Check), nil)
-			if b := a.mind.vote(d.Check, attempts, nil); b.Answer == vantage.Down {
+		a.spawn(func() {
+			deadline, _, ok := a.mind.confirmation(cfg, d.Check, 0)
+			if !ok {
+				return
+			}
+			attempts, _ := a.attempt(a.life, cfg, d.Check, deadline, nil)
+			if b := a.mind.vote(cfg, d.Check, attempts, nil); b.Answer == vantage.Down {
 				s.Age = time.Since(d.Started)
 				a.client.Suspect(s)
 			}
@@ -114,13 +131,14 @@ func (a *Agent) answer(ctx context.Context, ask uplink.Ask) {
 	began := time.Now()
 	vote := uplink.Vote{Round: ask.Round, Attempt: ask.Attempt}
 	cfg := a.mind.config()
-	if cfg.ID != ask.Config || int(ask.Check) >= len(cfg.Checks) {
-		vote.Why = "another configuration is in force here"
+	_, draw, ok := a.mind.confirmation(cfg, ask.Check, referencesAsked)
+	if !ok || cfg.ID != ask.Config {
+		vote.Why = vantage.WhyNoCheck.String()
 		a.client.Vote(vote)
 		return
 	}
-	attempts, refs := a.attempt(ctx, cfg, ask.Check, ask.Deadline, a.mind.references(referencesAsked))
-	b := a.mind.vote(ask.Check, attempts, refs)
+	attempts, refs := a.attempt(ctx, cfg, ask.Check, ask.Deadline, draw)
+	b := a.mind.vote(cfg, ask.Check, attempts, refs)
 	vote.Answer, vote.Cause, vote.Why = b.Answer, b.Cause, b.Why.String()
 	for _, r := range refs {
 		vote.RefsAsked++

@@ -4,12 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strconv"
+	"time"
 
+	"picket/agent/spool"
 	"picket/internal/identity"
 	"picket/internal/uplink"
+)
+
+// Bounds of an enrolment.
+const (
+	resolveTime = 5 * time.Second  // for each name of the token
+	enrolTime   = 30 * time.Second // for the first address, the reply included
+	dialTime    = 5 * time.Second  // for each further address: what uplink waits for a dead one
+	maxDial     = 16               // addresses tried; a name may stand for dozens
 )
 
 // JoinOptions say where and with what to enrol.
@@ -19,39 +33,184 @@ type JoinOptions struct {
 	Token   identity.Token
 	Policy  identity.Policy // what the probes may reach; kept with the identity
 	Version string
+	// Replace gives an enrolled machine a new identity. Once the collector has
+	// granted it, all that belongs to the old one, results not yet delivered
+	// included, is moved into a folder of Dir. False refuses instead.
+	Replace bool
 }
 
-// ErrNotStored says that the collector enrolled the agent but the identity
-// could not be written, so that it is lost.
-var ErrNotStored = errors.New("identity not stored")
+// What keeps a machine from being enrolled, beside [identity.ErrEnrolled] and
+// what the collector says.
+var (
+	// ErrState says that the state directory cannot be used; the token was not spent.
+	ErrState = errors.New("the state directory cannot be used")
+	// ErrNames says that none of the token's addresses could be resolved; a
+	// *[net.DNSError] is beneath. The token was not spent.
+	ErrNames = errors.New("the collector's name cannot be resolved")
+	// ErrNotStored says that the collector enrolled the agent but the identity
+	// could not be written, so that it is lost.
+	ErrNotStored = errors.New("identity not stored")
+)
 
 // Join enrols this machine: it makes a key, has the collector sign it, and
 // stores the identity in Dir. Nothing is sent before the collector has proved
 // to hold the key pinned in the token ([identity.ErrPin]); what the collector
-// refuses is an [*uplink.Refusal]. Dir is tried before the token is spent.
+// refuses is an [*uplink.Refusal]. Dir is tried before the token is spent, and
+// an old identity stays in place until the new one is granted.
+//
+// Every address gets its try: the time allowed grows with their number, from
+// 30 s for one to 105 s for 16.
 func Join(ctx context.Context, o JoinOptions) (uplink.EnrolResponse, error) {
-	if err := identity.PrepareDir(o.Dir); err != nil {
-		return uplink.EnrolResponse{}, err
+	var none uplink.EnrolResponse
+	if err := fit(o); err != nil {
+		return none, err
 	}
 	key, err := identity.NewKey()
 	if err != nil {
-		return uplink.EnrolResponse{}, err
+		return none, err
 	}
 	csr, err := identity.CSR(key)
 	if err != nil {
-		return uplink.EnrolResponse{}, err
+		return none, err
+	}
+	addrs, err := resolve(ctx, o.Token.Addrs)
+	if err != nil {
+		return none, err
 	}
 	host, _ := os.Hostname() // for people's orientation only
-	res, err := uplink.Enrol(ctx, o.Socket, o.Token.Addrs, o.Token.Pin, uplink.EnrolRequest{
+	ctx, cancel := context.WithTimeout(ctx, enrolTime+time.Duration(len(addrs)-1)*dialTime)
+	defer cancel()
+	res, err := uplink.Enrol(ctx, o.Socket, addrs, o.Token.Pin, uplink.EnrolRequest{
 		TokenID: o.Token.ID, Secret: o.Token.Secret, CSR: csr,
 		Hostname: host, OS: runtime.GOOS + "/" + runtime.GOARCH, Version: o.Version,
 	})
 	if err != nil {
 		return res, err
 	}
+	if err := setAside(o.Dir, time.Now()); err != nil {
+		return res, fmt.Errorf("%w: %w", ErrNotStored, err)
+	}
 	info := identity.Info{Agent: res.Agent, Client: res.Client, Site: res.Site, Region: res.Region, Addrs: o.Token.Addrs, Policy: o.Policy}
 	if _, err := identity.SaveBundle(o.Dir, key, res.Chain, res.Trust, info); err != nil {
 		return res, fmt.Errorf("%w: %w", ErrNotStored, err)
 	}
 	return res, nil
+}
+
+// fit says whether Dir can take a new identity now.
+func fit(o JoinOptions) error {
+	if err := identity.PrepareDir(o.Dir); err != nil {
+		return fmt.Errorf("%w: %w", ErrState, err)
+	}
+	if _, err := identity.LoadBundle(o.Dir); !errors.Is(err, identity.ErrNotEnrolled) && !o.Replace {
+		if err == nil {
+			err = identity.ErrEnrolled
+		}
+		return fmt.Errorf("%w: %w", ErrState, err)
+	}
+	dir := filepath.Join(o.Dir, "spool")
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	// Whoever holds the spool is an agent at work under the old identity. Any
+	// other trouble of the spool does not matter: it is moved away.
+	old, err := spool.Open(spool.Options{Dir: dir})
+	if errors.Is(err, spool.ErrLocked) {
+		return fmt.Errorf("%w: an agent runs on it, stop it first: %w", ErrState, err)
+	}
+	if err == nil {
+		err = old.Close()
+	}
+	if err != nil && !o.Replace {
+		return fmt.Errorf("%w: %w", ErrState, err)
+	}
+	return nil
+}
+
+// resolve looks up every host of hostports and returns ip:port, the first
+// address of every host before the second of any. An error is [ErrNames].
+func resolve(ctx context.Context, hostports []string) ([]string, error) {
+	var found [][]string
+	var errs []error
+	for _, hp := range hostports {
+		list, err := resolveOne(ctx, hp)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		found = append(found, list)
+	}
+	var all []string
+	seen := map[string]bool{}
+	for i, more := 0, true; more; i++ {
+		more = false
+		for _, list := range found {
+			if i >= len(list) {
+				continue
+			}
+			more = true
+			if !seen[list[i]] && len(all) < maxDial {
+				seen[list[i]] = true
+				all = append(all, list[i])
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%w: %w", ErrNames, errors.Join(errs...))
+	}
+	return all, nil
+}
+
+func resolveOne(ctx context.Context, hostport string) ([]string, error) {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("port of %s: %w", hostport, err)
+	}
+	addrs := make([]netip.Addr, 1)
+	if addrs[0], err = netip.ParseAddr(host); err != nil {
+		ctx, cancel := context.WithTimeout(ctx, resolveTime)
+		defer cancel()
+		if addrs, err = net.DefaultResolver.LookupNetIP(ctx, "ip", host); err != nil {
+			return nil, err
+		}
+	}
+	list := make([]string, 0, len(addrs))
+	for _, a := range addrs {
+		list = append(list, netip.AddrPortFrom(a.Unmap(), uint16(n)).String())
+	}
+	return list, nil
+}
+
+// belongings are the names in a state directory that belong to an identity, in
+// the order in which they leave. The spool goes first: no crash on the way may
+// leave a new identity with the results of an old one.
+func belongings() []string {
+	return []string{"spool", "config.json", "roster.json", "network.json", "agent.crt", "agent.key", "agent.json", "root.crt"}
+}
+
+// setAside moves what belongs to an earlier identity into a folder of its own,
+// old-identity-TIME, that only this user may open. With nothing to move no
+// folder is made.
+func setAside(dir string, now time.Time) error {
+	aside := ""
+	for _, name := range belongings() {
+		from := filepath.Join(dir, name)
+		if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if aside == "" {
+			aside = filepath.Join(dir, "old-identity-"+now.UTC().Format("20060102T150405.000Z"))
+			if err := os.Mkdir(aside, 0o700); err != nil {
+				return fmt.Errorf("make a folder for the old identity: %w", err)
+			}
+		}
+		if err := os.Rename(from, filepath.Join(aside, name)); err != nil {
+			return fmt.Errorf("move the old identity aside: %w", err)
+		}
+	}
+	return nil
 }

@@ -54,7 +54,8 @@ func (m *mind) config() *fleet.Config {
 	return m.cfg
 }
 
-// began arms the overdue timer of a check that is being asked.
+// began arms the overdue timer of a check that is being asked, and returns the
+// configuration it is asked under.
 func (m *mind) began(check uint32) (*fleet.Config, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -66,12 +67,12 @@ func (m *mind) began(check uint32) (*fleet.Config, bool) {
 	return m.cfg, true
 }
 
-// saw takes a scheduled result. changed says that the outcome differs from the
-// check's previous one.
+// saw takes a scheduled result that was asked under cfg. changed says that the
+// outcome differs from the check's previous one.
 func (m *mind) saw(cfg *fleet.Config, check uint32, r probes.Result) (doubts []vantage.Doubt, changed bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if cfg.ID != m.cfg.ID {
+	if cfg != m.cfg {
 		return nil, true
 	}
 	previous, known := m.last[check]
@@ -81,36 +82,40 @@ func (m *mind) saw(cfg *fleet.Config, check uint32, r probes.Result) (doubts []v
 	return doubts, known && previous != r.Outcome
 }
 
-// tick returns the doubts about replies that are overdue, and when to ask again.
-func (m *mind) tick() ([]vantage.Doubt, time.Duration) {
+// tick returns the doubts about replies that are overdue, the configuration
+// they speak of, and when to ask again.
+func (m *mind) tick() (*fleet.Config, []vantage.Doubt, time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	doubts := m.v.Tick(time.Now())
 	if next, ok := m.v.Next(); ok {
-		return doubts, max(time.Millisecond, time.Until(next))
+		return m.cfg, doubts, max(time.Millisecond, time.Until(next))
 	}
-	return doubts, time.Hour
+	return m.cfg, doubts, time.Hour
 }
 
-func (m *mind) vote(check uint32, attempts, refs []probes.Result) vantage.Ballot {
+// vote judges the attempts of a check of cfg. When another configuration has
+// come into force meanwhile, the index may mean another check: it abstains.
+func (m *mind) vote(cfg *fleet.Config, check uint32, attempts, refs []probes.Result) vantage.Ballot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if cfg != m.cfg {
+		return vantage.Ballot{Why: vantage.WhyNoCheck}
+	}
 	return m.v.Vote(time.Now(), check, attempts, refs)
 }
 
-func (m *mind) deadline(check uint32) time.Duration {
+// confirmation is what a check is confirmed with: the deadline of an attempt,
+// and n reference checks drawn by chance. false: cfg is not in force any more.
+func (m *mind) confirmation(cfg *fleet.Config, check uint32, n int) (deadline time.Duration, refs []uint32, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.v.Deadline(check)
-}
-
-// references draws n reference checks by chance.
-func (m *mind) references(n int) []uint32 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	all := m.v.References()
-	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	return all[:min(n, len(all))]
+	if cfg != m.cfg || int(check) >= len(cfg.Checks) {
+		return 0, nil, false
+	}
+	refs = m.v.References()
+	rand.Shuffle(len(refs), func(i, j int) { refs[i], refs[j] = refs[j], refs[i] })
+	return m.v.Deadline(check), refs[:min(n, len(refs))], true
 }
 
 func (m *mind) health() vantage.Health {
@@ -168,8 +173,8 @@ func (a *Agent) watch(ctx context.Context) {
 		case <-a.mind.wake:
 		case <-timer.C:
 		}
-		doubts, wait := a.mind.tick()
-		a.doubt(doubts)
+		cfg, doubts, wait := a.mind.tick()
+		a.doubt(cfg, doubts)
 		timer.Reset(wait)
 	}
 }

@@ -27,19 +27,13 @@ func (s session) Hello() uplink.Hello {
 	}
 }
 
+// Welcome begins a session. A new configuration or roster comes by Config and
+// Roster right after it.
 func (s session) Welcome(w uplink.Welcome) {
 	a := s.a
 	a.log.Info("connected", "network", w.Network.Name)
 	if err := a.state.setNetwork(w.Network); err != nil {
 		a.log.Error("store network", "err", err)
-	}
-	if w.Roster != nil {
-		s.Roster(*w.Roster)
-	}
-	if w.Config != nil {
-		if err := s.Config(*w.Config); err != nil {
-			a.log.Error("adopt configuration", "config", w.Config.ID, "err", err)
-		}
 	}
 }
 
@@ -59,12 +53,11 @@ func (s session) Roster(r fleet.Roster) {
 		s.a.log.Error("store roster", "err", err)
 	}
 	s.a.rephase()
-	s.a.gossip.SetSeat(s.a.seat())
 	s.a.tellGossip(s.a.health())
 }
 
 func (s session) Ask(ask uplink.Ask) {
-	s.a.asking.Go(func() {
+	s.a.spawn(func() {
 		ctx, cancel := context.WithTimeout(s.a.life, ask.Deadline+confirmSpacing+time.Second)
 		defer cancel()
 		s.a.answer(ctx, ask)

@@ -26,22 +26,25 @@ type state struct {
 	cfg  *fleet.Config
 	ros  fleet.Roster
 	mine fleet.Network
+	// unsaved says that mine could not be written.
+	unsaved bool
 }
 
 // openState loads what is there. A damaged file is an error of that file only:
 // it is set aside, and the collector sends it anew.
 func openState(dir string) (*state, error) {
 	s := &state{dir: dir}
-	for name, into := range map[string]any{"config.json": &s.cfg, "roster.json": &s.ros, "network.json": &s.mine} {
-		if err := s.load(name, into); err != nil {
-			return nil, err
-		}
+	err := errors.Join(load(dir, "config.json", &s.cfg), load(dir, "roster.json", &s.ros), load(dir, "network.json", &s.mine))
+	if err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
-func (s *state) load(name string, into any) error {
-	path := filepath.Join(s.dir, name)
+// load reads a stored value into into, which is touched only if all of it can
+// be read.
+func load[T any](dir, name string, into *T) error {
+	path := filepath.Join(dir, name)
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -54,7 +57,9 @@ func (s *state) load(name string, into any) error {
 		if err != nil {
 			return fmt.Errorf("read stored state: %w", err)
 		}
-		if json.Unmarshal(src, into) == nil {
+		var value T
+		if json.Unmarshal(src, &value) == nil {
+			*into = value
 			return nil
 		}
 	}
@@ -101,7 +106,7 @@ func (s *state) setConfig(cfg fleet.Config) error {
 func (s *state) setRoster(r fleet.Roster) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ros = r
+	s.ros = r // in force even if it cannot be stored: the next push tries again
 	return s.store("roster.json", r)
 }
 
@@ -114,11 +119,13 @@ func (s *state) rosterVersion() uint64 {
 func (s *state) setNetwork(n fleet.Network) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mine == n {
+	if s.mine == n && !s.unsaved {
 		return nil
 	}
-	s.mine = n
-	return s.store("network.json", n)
+	s.mine = n // results carry it, stored or not
+	err := s.store("network.json", n)
+	s.unsaved = err != nil
+	return err
 }
 
 // network is the id that the collector gave to the network we were last seen from.

@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
 	"time"
 
 	"picket/agent/spool"
@@ -45,8 +49,19 @@ func (a *Agent) Status() Status {
 		Agent: info.Agent, Client: info.Client, Site: info.Site, Version: a.o.Version, Started: a.started,
 		Connected: a.client.Connected(), Network: a.state.networkName(), Config: a.mind.config().ID,
 		Until: a.bundle.NotAfter(), Health: a.health(), Spool: a.spool.Stats(),
-		Checks: a.mind.checks(), Members: a.gossip.Members(),
+		Checks: a.mind.checks(), Members: a.members(),
 	}
+}
+
+// members are who gossip sees, with the seats that the roster tells us.
+func (a *Agent) members() []cluster.Member {
+	all := a.gossip.Members()
+	for i, m := range all {
+		if seat, ok := a.state.seat(m.Seat.Agent); ok {
+			all[i].Seat = seat
+		}
+	}
+	return all
 }
 
 // Made is how many results this agent has put into its spool since it started.
@@ -62,21 +77,51 @@ func (a *Agent) Made() uint64 {
 // that only the agent's user may open: an agent listens on no port.
 const socketName = "agent.sock"
 
-// listenStatus opens the status socket. A state directory whose path is too
-// long for a socket is a clear error (the limit is the kernel's, about 100 bytes).
+// maxSocketPath is how long the path of a socket may be on every system that we
+// run on: macOS and the BSDs have 104 bytes for it, Linux has 108, one is a zero.
+const maxSocketPath = 103
+
+// listenStatus opens the status socket. It is bound inside a folder that only
+// our user may enter and gets its name when its mode is right, so that nobody
+// else can open it at any moment.
 func listenStatus(dir string) (net.Listener, error) {
 	path := filepath.Join(dir, socketName)
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("remove old status socket: %w", err)
+	if len(path) > maxSocketPath {
+		return nil, fmt.Errorf("%w: the path of its status socket, %s, has %d bytes, and a socket may have %d", ErrState, path, len(path), maxSocketPath)
 	}
-	l, err := net.Listen("unix", path)
+	nest := filepath.Join(dir, ".sock") // with its /s no longer than the final path
+	if err := errors.Join(os.RemoveAll(nest), os.Mkdir(nest, 0o700)); err != nil {
+		return nil, fmt.Errorf("make a folder for the status socket: %w", err)
+	}
+	defer os.RemoveAll(nest)
+	if info, err := os.Lstat(nest); err != nil || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return nil, errors.Join(fmt.Errorf("%s is open to others", nest), err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(nest, "s"), Net: "unix"})
 	if err != nil {
-		return nil, fmt.Errorf("open status socket (is the path of the state directory longer than 90 bytes?): %w", err)
+		return nil, fmt.Errorf("open status socket: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("protect status socket: %w", err), l.Close())
+	l.SetUnlinkOnClose(false) // it would remove the name it was bound with
+	err = os.Chmod(filepath.Join(nest, "s"), 0o600)
+	if err == nil {
+		err = os.Rename(filepath.Join(nest, "s"), path)
 	}
-	return l, nil
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("place the status socket: %w", err), l.Close())
+	}
+	return &namedSocket{Listener: l, path: path}, nil
+}
+
+// namedSocket removes its name when it is closed.
+type namedSocket struct {
+	net.Listener
+	path string
+	once sync.Once
+}
+
+func (s *namedSocket) Close() error {
+	s.once.Do(func() { os.Remove(s.path) }) // best effort: the next start replaces it
+	return s.Listener.Close()
 }
 
 // serveStatus answers on l until ctx ends.
@@ -97,7 +142,11 @@ func (a *Agent) serveStatus(ctx context.Context, l net.Listener) error {
 // ErrNotRunning says that no agent answers on the status socket of the directory.
 var ErrNotRunning = errors.New("no agent is running on this state directory")
 
-// AskStatus asks the agent that runs on dir how it is doing.
+// ErrNotYours says that the status socket belongs to another user.
+var ErrNotYours = errors.New("the status socket may only be opened by the agent's user")
+
+// AskStatus asks the agent that runs on dir how it is doing. errors.Is:
+// [ErrNotRunning], [ErrNotYours].
 func AskStatus(ctx context.Context, dir string) (Status, error) {
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -110,7 +159,13 @@ func AskStatus(ctx context.Context, dir string) (Status, error) {
 		return Status{}, err
 	}
 	res, err := client.Do(req)
-	if err != nil {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err // the made-up URL says nothing to people
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return Status{}, fmt.Errorf("%w: %w", ErrNotYours, err)
+	case err != nil:
 		return Status{}, fmt.Errorf("%w: %w", ErrNotRunning, err)
 	}
 	defer res.Body.Close()

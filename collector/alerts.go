@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"picket/collector/alert"
@@ -21,11 +22,15 @@ type alerts struct {
 	planner *alert.Planner
 	sender  *alert.Sender
 	log     *slog.Logger
-	changes chan detect.Incident // never closed
+	wake    chan struct{} // something is pending; has room for one, never closed
+
+	mu      sync.Mutex                 // guards the fields below
+	pending map[string]detect.Incident // the newest state of each incident that waits for the disk
+	order   []string                   // ids in pending, the longest waiting first
 }
 
-// changesQueue is how many changes of incidents may wait for the disk.
-const changesQueue = 1024
+// flushWithin is how long the last changes may take to be saved at the end.
+const flushWithin = 5 * time.Second
 
 // restored is how long an incident that ended may still be told about.
 const restored = 24 * time.Hour
@@ -49,12 +54,41 @@ func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger)
 		planner: alert.NewPlanner(list, alert.Words{Provider: file.ProviderName, Page: page}),
 		sender:  alert.NewSender(alert.Options{Routes: list, Outbox: outbox{s}, Log: log}),
 		log:     log,
-		changes: make(chan detect.Incident, changesQueue),
+		wake:    make(chan struct{}, 1),
+		pending: map[string]detect.Incident{},
 	}
 }
 
-// restore takes back what was open or lately ended, and returns the incidents
-// that are still open.
+// changed notes that an incident is now i. It does not wait: while the disk is
+// away only the newest state of every incident is kept.
+func (a *alerts) changed(i detect.Incident) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, ok := a.pending[i.ID]; !ok {
+		a.order = append(a.order, i.ID)
+	}
+	a.pending[i.ID] = i
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// next takes the incident that has waited longest.
+func (a *alerts) next() (i detect.Incident, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.order) == 0 {
+		return i, false
+	}
+	i = a.pending[a.order[0]]
+	delete(a.pending, i.ID)
+	a.order = a.order[1:]
+	return i, true
+}
+
+// restore takes back what was open or lately ended, and returns what the judge
+// needs of it: the incidents that are open or may still come back.
 func (a *alerts) restore(ctx context.Context, now time.Time) ([]detect.Incident, error) {
 	docs, err := a.store.Incidents(ctx, false, 0)
 	if err != nil {
@@ -64,7 +98,8 @@ func (a *alerts) restore(ctx context.Context, now time.Time) ([]detect.Incident,
 	for _, doc := range docs {
 		var i detect.Incident
 		if err := json.Unmarshal(doc, &i); err != nil {
-			return nil, fmt.Errorf("read a stored incident: %w", err)
+			a.log.Error("read a stored incident", "err", err) // the others count
+			continue
 		}
 		if !i.State.Open() && now.Sub(i.Resolved) > restored {
 			continue
@@ -91,16 +126,19 @@ func (a *alerts) restore(ctx context.Context, now time.Time) ([]detect.Incident,
 // (detection.md, amendment 16).
 const reopenable = 90 * time.Minute
 
-// run saves and plans until ctx ends.
+// run saves and plans until ctx ends, and then saves what is pending.
 func (a *alerts) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
+			defer cancel()
+			a.save(last)
 			return
-		case i := <-a.changes:
-			a.persist(ctx, func(now time.Time) error { return a.take(ctx, now, i) })
+		case <-a.wake:
+			a.save(ctx)
 		case <-timer.C:
 			a.persist(ctx, func(now time.Time) error { return a.due(ctx, now) })
 		}
@@ -112,17 +150,41 @@ func (a *alerts) run(ctx context.Context) {
 	}
 }
 
-// persist repeats f until the disk takes it.
-func (a *alerts) persist(ctx context.Context, f func(now time.Time) error) {
+// save writes everything that is pending.
+func (a *alerts) save(ctx context.Context) {
+	for {
+		i, ok := a.next()
+		if !ok {
+			return
+		}
+		if !a.persist(ctx, func(now time.Time) error { return a.take(ctx, now, i) }) {
+			a.putBack(i)
+			return
+		}
+	}
+}
+
+// putBack keeps an incident that could not be saved, unless it has changed since.
+func (a *alerts) putBack(i detect.Incident) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, ok := a.pending[i.ID]; !ok {
+		a.pending[i.ID] = i
+		a.order = append([]string{i.ID}, a.order...)
+	}
+}
+
+// persist repeats f until the disk takes it. false: ctx ended before.
+func (a *alerts) persist(ctx context.Context, f func(now time.Time) error) bool {
 	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
 		err := f(time.Now())
-		if err == nil || ctx.Err() != nil {
-			return
+		if err == nil {
+			return true
 		}
 		a.log.Error("save incident", "err", err)
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-time.After(wait):
 		}
 	}

@@ -32,6 +32,8 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -73,8 +75,12 @@ type Collector struct {
 	server    *uplink.Server
 	gossip    *cluster.Cluster
 	agents    *condition
+	runs      *runs
+	changed   chan struct{} // the fleet changed; has room for one, never closed
+	refused   atomic.Uint64 // results that could not be true
 	page      *web.Server
 	started   time.Time
+	logged    map[string]string // what the log last said of an incident; used by the judge alone
 }
 
 // New opens the database and the keys, puts the file's configuration into
@@ -83,7 +89,7 @@ func New(ctx context.Context, o Options) (_ *Collector, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Collector{o: o, log: o.Log, started: time.Now(), agents: newCondition()}
+	c := &Collector{o: o, log: o.Log, started: time.Now(), agents: newCondition(), runs: newRuns(), changed: make(chan struct{}, 1), logged: map[string]string{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.close())
@@ -170,35 +176,46 @@ func (c *Collector) wire(ctx context.Context, cfg fleet.Config) error {
 // Run serves until ctx ends or a part fails. A nil error is a clean end.
 func (c *Collector) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	// The judge and the alerts end last: sessions that close still tell them.
-	late, end := context.WithCancel(context.WithoutCancel(ctx))
-	var below errgroup.Group
-	below.Go(func() error { c.judge.run(late); return nil })
-	below.Go(func() error { c.alerts.run(late); return nil })
+	// Sessions that close still tell the judge, and what it decides is saved:
+	// so these two end after the rest, one after the other.
+	judging, endJudging := context.WithCancel(context.WithoutCancel(ctx))
+	saving, endSaving := context.WithCancel(context.WithoutCancel(ctx))
+	var judged, saved sync.WaitGroup
+	judged.Go(func() { c.judge.run(judging) })
+	saved.Go(func() { c.alerts.run(saving) })
 
 	g.Go(func() error { return c.server.Serve(ctx) })
 	g.Go(func() error { return ended(ctx, c.gossip.Run(ctx)) })
 	g.Go(func() error { c.ingest.run(ctx); return nil })
 	g.Go(func() error { c.telemetry.run(ctx); return nil })
 	g.Go(func() error { return ended(ctx, c.alerts.sender.Run(ctx)) })
+	g.Go(func() error { c.keepFleet(ctx); return nil })
 	g.Go(func() error { return c.keepHouse(ctx) })
 	g.Go(func() error { return c.servePages(ctx) })
 	c.log.Info("collector is up", "agents", c.o.Sockets.Agents.LocalAddr(), "page", pageURL(c.o.Sockets))
 	err := g.Wait()
-	end()
-	return errors.Join(err, below.Wait(), c.close())
+	endJudging()
+	judged.Wait()
+	endSaving()
+	saved.Wait()
+	err = errors.Join(err, c.close())
+	c.log.Info("collector has stopped")
+	return err
 }
 
 func (c *Collector) close() error {
 	var errs []error
+	if c.influx != nil {
+		errs = append(errs, c.influx.Close())
+	}
 	if c.store != nil {
 		errs = append(errs, c.store.Close())
 	}
 	return errors.Join(append(errs, c.o.Sockets.Close())...)
 }
 
-// decided hands out what the judge decides. It is called by the judge and does
-// not wait, but for the disk when a thousand changes of incidents are queued.
+// decided hands out what the judge decides. It is called by the judge and waits
+// for nobody.
 func (c *Collector) decided(now time.Time, e detect.Event) {
 	switch e := e.(type) {
 	case detect.Ask:
@@ -208,10 +225,18 @@ func (c *Collector) decided(now time.Time, e detect.Event) {
 		}
 	case detect.IncidentEvent:
 		i := e.Incident
-		c.log.Info("incident "+string(e.What), "id", i.ID, "kind", i.Kind, "state", i.State, "title", i.Title,
+		level := slog.LevelInfo
+		if c.logged[i.ID] == i.Title+string(i.State) {
+			level = slog.LevelDebug // counts move all the time
+		}
+		c.logged[i.ID] = i.Title + string(i.State)
+		if !i.State.Open() {
+			delete(c.logged, i.ID)
+		}
+		c.log.Log(context.Background(), level, "incident "+string(e.What), "id", i.ID, "kind", i.Kind, "state", i.State, "title", i.Title,
 			"sites", fmt.Sprintf("%d/%d", i.DownSites, i.Sites), "reason", i.Reason.Code)
 		c.telemetry.incident(i)
-		c.alerts.changes <- i
+		c.alerts.changed(i)
 	case detect.VerdictEvent:
 		c.telemetry.verdict(e)
 	case detect.Notice:
@@ -219,18 +244,50 @@ func (c *Collector) decided(now time.Time, e detect.Event) {
 	}
 }
 
-// refreshFleet re-reads who is enrolled and tells the judge and every agent.
+// fleetChanged has the judge and the agents told, soon, who belongs to the fleet.
+func (c *Collector) fleetChanged() {
+	select {
+	case c.changed <- struct{}{}:
+	default: // it is due already
+	}
+}
+
+// keepFleet re-reads who is enrolled after every change and tells the judge and
+// every agent. One goroutine does so, a moment late, so that a hundred agents
+// that join together are one change, and a read that fails is tried again.
+func (c *Collector) keepFleet(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.changed:
+		}
+		if err := c.refreshFleet(ctx); err != nil && ctx.Err() == nil {
+			c.log.Error("read the fleet", "err", err)
+			c.fleetChanged()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+}
+
 func (c *Collector) refreshFleet(ctx context.Context) error {
 	if err := c.registry.reload(ctx); err != nil {
 		return err
 	}
 	sites := c.registry.sites()
 	c.judge.do(func(now time.Time) { c.judge.engine.SetFleet(now, sites) })
-	roster := c.registry.currentRoster()
+	var missed error
 	for _, s := range c.server.Sessions() {
-		c.server.Roster(s.Agent, roster)
+		a, ok := c.registry.agent(s.Agent)
+		if ok && !c.server.Roster(s.Agent, c.registry.rosterFor(a.Client)) {
+			missed = fmt.Errorf("agent %s takes no roster now", s.Agent)
+		}
 	}
-	return nil
+	return missed
 }
 
 // keepHouse stores signs of life and prunes what is too old.

@@ -53,12 +53,9 @@ func newIngest(s *store.Store, w *influx.Writer, r *registry, log *slog.Logger) 
 	return &ingest{store: s, influx: w, registry: r, log: log, in: make(chan *delivery), trouble: map[string]string{}}
 }
 
-// take returns when the batch is durable. An error means that it is not.
-func (g *ingest) take(ctx context.Context, a store.Agent, b *fleet.Batch) error {
-	cfg, err := g.registry.config(ctx, b.Config)
-	if err != nil {
-		return err
-	}
+// take returns when the batch, made under cfg, is durable. An error means that
+// it is not.
+func (g *ingest) take(ctx context.Context, a store.Agent, b *fleet.Batch, cfg *fleet.Config) error {
 	d := &delivery{agent: a, batch: b, cfg: cfg, done: make(chan error, 1)}
 	select {
 	case g.in <- d:
@@ -126,8 +123,8 @@ func (g *ingest) lines(dst []byte, d *delivery) []byte {
 	targets := targetsOf(d.cfg)
 	tags := influx.Tags{Client: d.agent.Client, Site: d.agent.Site, Agent: d.agent.ID, VRegion: d.agent.Region}
 	for _, r := range d.batch.Records {
-		check, target := describe(d.cfg, r.Check, targets)
-		dst = influx.AppendProbe(dst, tags, network, check, target, r)
+		check := d.cfg.Checks[r.Check]
+		dst = influx.AppendProbe(dst, tags, network, check, targets[check.Target], r)
 	}
 	return dst
 }

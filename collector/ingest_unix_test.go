@@ -46,8 +46,11 @@ func BenchmarkTake(b *testing.B) {
 					b.Error(err)
 					return
 				}
-				k.judge.observe(a.ID, batch)
-				if err := k.ingest.take(b.Context(), a, batch); err != nil {
+				if err := k.judge.observe(b.Context(), a.ID, batch); err != nil {
+					b.Error(err)
+					return
+				}
+				if err := k.ingest.take(b.Context(), a, batch, k.cfg); err != nil {
 					b.Error(err)
 					return
 				}
@@ -145,7 +148,7 @@ func TestAResultTakenTwiceCountsOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := k.ingest.take(t.Context(), k.agents[0], batch); err != nil {
+		if err := k.ingest.take(t.Context(), k.agents[0], batch, k.cfg); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"picket/collector/detect"
 	"picket/internal/fleet"
 	"picket/internal/uplink"
@@ -16,16 +18,22 @@ type judge struct {
 	engine *detect.Engine
 	calls  chan func(now time.Time) // never closed
 	done   chan struct{}            // closed when run has ended
+	room   *semaphore.Weighted      // for results that wait
 	out    func(now time.Time, e detect.Event)
 }
 
-// judgeQueue is how many calls may wait. A call is a frame, or a whole batch of
-// results, so this is seconds of work; beyond it senders wait, which holds back
-// the agents and not the memory.
-const judgeQueue = 4096
+// Bounds of what may wait for the judge. Beyond judgeQueue calls, or judgeResults
+// results, senders of records wait, which holds back their agents and not the
+// memory. Glimpses do not wait: they are dropped, because the record brings the
+// same results again.
+const (
+	judgeQueue   = 4096
+	judgeResults = 50_000
+	glimpseMost  = 64 // results in one batch of the live stream
+)
 
 func newJudge(engine *detect.Engine, out func(time.Time, detect.Event)) *judge {
-	return &judge{engine: engine, calls: make(chan func(time.Time), judgeQueue), done: make(chan struct{}), out: out}
+	return &judge{engine: engine, calls: make(chan func(time.Time), judgeQueue), done: make(chan struct{}), room: semaphore.NewWeighted(judgeResults), out: out}
 }
 
 // run judges until ctx ends.
@@ -36,13 +44,17 @@ func (j *judge) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			j.finish()
 			return
 		case f := <-j.calls:
 			f(time.Now())
 		case <-timer.C:
-			j.engine.Tick(time.Now())
 		}
+		// Time passes under load too: a full queue must not stop rounds and silence.
 		now := time.Now()
+		if next, ok := j.engine.Next(); ok && !now.Before(next) {
+			j.engine.Tick(now)
+		}
 		for _, e := range j.engine.Drain() {
 			j.out(now, e)
 		}
@@ -51,6 +63,21 @@ func (j *judge) run(ctx context.Context) {
 			wait = min(wait, max(time.Millisecond, time.Until(next)))
 		}
 		timer.Reset(wait)
+	}
+}
+
+// finish takes what is queued already and hands out what follows from it.
+func (j *judge) finish() {
+	for {
+		select {
+		case f := <-j.calls:
+			f(time.Now())
+		default:
+			for _, e := range j.engine.Drain() {
+				j.out(time.Now(), e)
+			}
+			return
+		}
 	}
 }
 
@@ -85,8 +112,25 @@ func (j *judge) snapshot(ctx context.Context) (detect.Snapshot, error) {
 
 // observe shows a batch to the engine. Results that come twice, by the live and
 // the record stream, are told apart by check and time inside.
-func (j *judge) observe(agent string, b *fleet.Batch) {
+func (j *judge) observe(ctx context.Context, agent string, b *fleet.Batch) error {
+	if err := j.room.Acquire(ctx, int64(len(b.Records))); err != nil {
+		return err
+	}
+	j.show(agent, b)
+	return nil
+}
+
+// glimpse shows a batch of the live stream, if there is room.
+func (j *judge) glimpse(agent string, b *fleet.Batch) {
+	if len(b.Records) <= glimpseMost && j.room.TryAcquire(int64(len(b.Records))) {
+		j.show(agent, b)
+	}
+}
+
+// show has the engine look at b and gives the room back.
+func (j *judge) show(agent string, b *fleet.Batch) {
 	j.do(func(now time.Time) {
+		defer j.room.Release(int64(len(b.Records)))
 		for _, r := range b.Records {
 			j.engine.Observe(now, detect.Observation{Agent: agent, Config: b.Config, Check: r.Check, Start: r.Time, Result: r.Result})
 		}
@@ -106,8 +150,10 @@ func (j *judge) contact(agent string) {
 }
 
 func (j *judge) health(agent string, h uplink.Health) {
+	// Not the offset: the times of an agent's results are corrected by it already,
+	// so for the judge every clock is the collector's.
 	j.do(func(now time.Time) {
-		j.engine.Health(now, agent, detect.Health{RefsOK: h.RefsOK, RefsAsked: h.RefsAsked, Voting: h.Voting, Why: h.Why, Offset: h.Offset})
+		j.engine.Health(now, agent, detect.Health{RefsOK: h.RefsOK, RefsAsked: h.RefsAsked, Voting: h.Voting, Why: h.Why})
 	})
 }
 

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strconv"
 
@@ -16,8 +18,13 @@ import (
 	"picket/collector/web"
 )
 
-// ErrNoCollector says that nothing answers on the operator's socket.
-var ErrNoCollector = errors.New("no collector answers")
+// Why the operator's socket is of no use.
+var (
+	// ErrNoCollector: nothing answers on it.
+	ErrNoCollector = errors.New("no collector answers")
+	// ErrNotYours: it belongs to another user.
+	ErrNotYours = errors.New("the operator socket may only be opened by the collector's user")
+)
 
 // Operator is the client of the operator's socket: the verbs of cmd/picket. Who
 // may open the socket is decided by its file mode.
@@ -51,7 +58,7 @@ func (o *Operator) Agents(ctx context.Context) (list []web.Agent, err error) {
 
 // Revoke ends an agent's membership. errors.Is: [web.ErrNotFound].
 func (o *Operator) Revoke(ctx context.Context, agent string) error {
-	return o.do(ctx, http.MethodPost, "/agents/"+agent+"/revoke", struct{}{}, nil)
+	return o.do(ctx, http.MethodPost, "/agents/"+url.PathEscape(agent)+"/revoke", struct{}{}, nil)
 }
 
 // Incidents lists at most limit incidents, the newest first.
@@ -66,7 +73,7 @@ func (o *Operator) Incidents(ctx context.Context, open bool, limit int) (list []
 
 // Incident returns one incident. errors.Is: [web.ErrNotFound].
 func (o *Operator) Incident(ctx context.Context, id string) (i detect.Incident, err error) {
-	err = o.do(ctx, http.MethodGet, "/incidents/"+id, nil, &i)
+	err = o.do(ctx, http.MethodGet, "/incidents/"+url.PathEscape(id), nil, &i)
 	return i, err
 }
 
@@ -98,7 +105,15 @@ func (o *Operator) do(ctx context.Context, method, path string, body, into any) 
 		return fmt.Errorf("make request: %w", err)
 	}
 	res, err := o.client.Do(req)
-	if err != nil {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err // the made-up URL says nothing to people
+	}
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return fmt.Errorf("wait for the collector: %w", context.Cause(ctx))
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: %w", ErrNotYours, err)
+	case err != nil:
 		return fmt.Errorf("%w: %w", ErrNoCollector, err)
 	}
 	defer res.Body.Close()

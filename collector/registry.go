@@ -2,6 +2,10 @@ package collector
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,22 +26,29 @@ import (
 type registry struct {
 	store *store.Store
 	file  *config.File
+	blind [32]byte // key of the opaque site names; drawn anew at each start
 
 	mu       sync.RWMutex // guards the fields below
 	agents   map[string]store.Agent
 	networks map[uint32]fleet.Network
-	configs  map[uint64]*fleet.Config // those that records have named, and the current one
-	metered  map[string]bool          // by agent, as its hello said
+	configs  map[uint64]*fleet.Config   // those that records have named, and the current one
+	metered  map[string]bool            // by agent, as its hello said
+	given    map[string]map[uint32]bool // networks that each agent was told it is on
+	hello    map[string]time.Time       // when each agent last said hello to this process
 	current  fleet.Config
 	roster   fleet.Roster
 }
 
 func openRegistry(ctx context.Context, s *store.Store, file *config.File, current fleet.Config) (*registry, error) {
 	r := &registry{
-		store: s, file: file, current: current, metered: map[string]bool{},
+		store: s, file: file, current: current, metered: map[string]bool{}, given: map[string]map[uint32]bool{}, hello: map[string]time.Time{},
 		networks: map[uint32]fleet.Network{}, configs: map[uint64]*fleet.Config{current.ID: &current},
 	}
-	return r, r.reload(ctx)
+	rand.Read(r.blind[:]) // never fails
+	if err := r.reload(ctx); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // reload reads who is enrolled and makes the roster anew.
@@ -54,25 +65,53 @@ func (r *registry) reload(ctx context.Context) error {
 	defer r.mu.Unlock()
 	before := r.agents
 	r.agents = make(map[string]store.Agent, len(agents))
+	for id, b := range before {
+		r.agents[id] = b // enrolled since the store was read
+	}
 	for _, a := range agents {
-		if b := before[a.ID]; b.Seen.After(a.Seen) {
-			a.Seen = b.Seen // not stored yet
+		// The store was read before the lock was taken: what has happened since
+		// is in memory, and a revocation is never taken back.
+		if b := before[a.ID]; !b.Seen.IsZero() && !b.Seen.Before(a.Seen) {
+			a.Seen, a.Network = b.Seen, b.Network
+		}
+		if b := before[a.ID]; a.Revoked.IsZero() {
+			a.Revoked = b.Revoked
 		}
 		r.agents[a.ID] = a
+		r.giveLocked(a.ID, a.Network.ID)
 	}
 	for _, n := range networks {
 		r.networks[n.ID] = n
 	}
 	// Versions grow over restarts too, without being stored.
 	r.roster = fleet.Roster{Version: max(r.roster.Version+1, uint64(time.Now().UnixMilli()))}
-	for _, a := range agents {
-		if a.Revoked.IsZero() {
+	for _, id := range slices.Sorted(maps.Keys(r.agents)) {
+		if a := r.agents[id]; a.Revoked.IsZero() {
 			r.roster.Seats = append(r.roster.Seats, fleet.Seat{
 				Agent: a.ID, Site: a.Site, Client: a.Client, Network: a.Network.Group(), Region: a.Region, Slot: a.Slot,
 			})
 		}
 	}
 	return nil
+}
+
+// enrolled adds an agent that the store has just taken.
+func (r *registry) enrolled(a store.Agent) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.agents[a.ID]; !ok {
+		r.agents[a.ID] = a
+	}
+}
+
+// revoked ends an agent's membership in memory, as the store has for ever.
+func (r *registry) revoked(id string, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if a, ok := r.agents[id]; ok {
+		a.Revoked = now
+		r.agents[id] = a
+	}
 }
 
 // agent returns a member of the fleet: enrolled and not revoked.
@@ -109,9 +148,8 @@ func (r *registry) currentConfig() *fleet.Config {
 	return &r.current
 }
 
-// config returns the configuration that a record was made under. One that this
-// collector never made (its database was lost and started anew) becomes a
-// placeholder, so that the results are kept under names that say so.
+// config returns the configuration that a record was made under, and
+// [unknownConfig] for one that this collector never made.
 func (r *registry) config(ctx context.Context, id uint64) (*fleet.Config, error) {
 	r.mu.RLock()
 	cfg := r.configs[id]
@@ -120,24 +158,73 @@ func (r *registry) config(ctx context.Context, id uint64) (*fleet.Config, error)
 		return cfg, nil
 	}
 	stored, err := r.store.Config(ctx, id)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
+		return &unknownConfig, nil // not remembered: whoever sends ids chooses them
+	}
+	if err != nil {
 		return nil, err
 	}
-	stored.ID = id
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.configs[id] = &stored
 	return &stored, nil
 }
 
-// describe returns the check and target that a record of cfg names.
-func describe(cfg *fleet.Config, index uint32, targets map[string]fleet.Target) (fleet.Check, fleet.Target) {
-	if int(index) >= len(cfg.Checks) {
-		id := fmt.Sprintf("unknown-%d-%d", cfg.ID, index)
-		return fleet.Check{ID: id, Target: id}, fleet.Target{ID: id}
+// unknownConfig stands for every configuration that is not known here. It is
+// never changed.
+var unknownConfig = fleet.Config{
+	Targets: []fleet.Target{{ID: "unknown"}},
+	Checks:  []fleet.Check{{ID: "unknown", Target: "unknown"}},
+}
+
+// configFor is the current configuration as agents of client may see it: the
+// private targets of other clients are left out, and their checks are blank
+// places, so that indexes mean the same everywhere.
+func (r *registry) configFor(client string) *fleet.Config {
+	cfg := *r.currentConfig()
+	foreign := map[string]bool{}
+	mine := make([]fleet.Target, 0, len(cfg.Targets))
+	for _, t := range cfg.Targets {
+		if t.Client != "" && t.Client != client {
+			foreign[t.ID] = true
+			continue
+		}
+		mine = append(mine, t)
 	}
-	c := cfg.Checks[index]
-	return c, targets[c.Target]
+	cfg.Targets, cfg.Checks = mine, slices.Clone(cfg.Checks)
+	for i, c := range cfg.Checks {
+		if foreign[c.Target] {
+			cfg.Checks[i] = fleet.Check{}
+		}
+	}
+	return &cfg
+}
+
+// rosterFor is the roster as agents of client may see it. Of other clients'
+// seats they learn that they exist and in which site they stand together, not
+// whose or where: the rest is for the collector.
+func (r *registry) rosterFor(client string) *fleet.Roster {
+	roster := r.currentRoster()
+	for i, s := range roster.Seats {
+		if s.Client != client {
+			roster.Seats[i] = fleet.Seat{Agent: s.Agent, Site: r.opaque(s.Site), Slot: s.Slot}
+		}
+	}
+	return roster
+}
+
+// opaque is a name for site that tells nothing but equality.
+func (r *registry) opaque(site string) string {
+	mac := hmac.New(sha256.New, r.blind[:])
+	mac.Write([]byte(site))
+	return "site-" + hex.EncodeToString(mac.Sum(nil)[:6])
+}
+
+// wasGiven says whether the collector ever told agent that it is on network n.
+func (r *registry) wasGiven(agent string, n uint32) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.given[agent][n]
 }
 
 func targetsOf(cfg *fleet.Config) map[string]fleet.Target {
@@ -196,8 +283,17 @@ func (r *registry) connected(id string, n fleet.Network, metered bool, now time.
 	a := r.agents[id]
 	changed = a.Network != n || r.metered[id] != metered || a.Seen.IsZero()
 	a.Network, a.Seen, r.metered[id] = n, now, metered
+	r.giveLocked(id, n.ID)
+	r.hello[id] = now
 	r.agents[id] = a
 	return changed
+}
+
+func (r *registry) giveLocked(agent string, network uint32) {
+	if r.given[agent] == nil {
+		r.given[agent] = map[uint32]bool{}
+	}
+	r.given[agent][network] = true
 }
 
 // saw notes a sign of life.
@@ -211,12 +307,14 @@ func (r *registry) saw(id string, now time.Time) {
 }
 
 // sites are the voting units: every site with an agent that has ever been here.
-// Two agents of one site may be seen on two networks (a second line); the site
-// votes on the one of its first agent.
+// Its agents may be seen on different networks (a second line; an old machine
+// that was replaced and never revoked): the site votes on the network of the
+// agent that said hello last.
 func (r *registry) sites() []detect.Site {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	byID := map[string]*detect.Site{}
+	latest := map[string]time.Time{}
 	for _, id := range slices.Sorted(maps.Keys(r.agents)) {
 		a := r.agents[id]
 		if !a.Revoked.IsZero() || a.Network.ID == 0 {
@@ -226,6 +324,10 @@ func (r *registry) sites() []detect.Site {
 		if s == nil {
 			s = &detect.Site{ID: a.Site, Client: a.Client, Region: a.Region, Network: a.Network}
 			byID[a.Site] = s
+		}
+		said := r.hello[id]
+		if said.IsZero() && latest[a.Site].IsZero() || said.After(latest[a.Site]) {
+			s.Network, latest[a.Site] = a.Network, said
 		}
 		s.Agents = append(s.Agents, id)
 		s.Metered = s.Metered || r.metered[id]

@@ -43,14 +43,12 @@ func (s sessions) Enrol(ctx context.Context, remote netip.AddrPort, r uplink.Enr
 			return uplink.EnrolResponse{}, err
 		}
 	}
+	c.registry.enrolled(a) // at once: the agent comes back to say hello in a moment
+	c.fleetChanged()
 	network, err := c.registry.network(ctx, remote.Addr(), a.Declared)
 	if err != nil {
 		return uplink.EnrolResponse{}, err
 	}
-	if err := c.refreshFleet(ctx); err != nil {
-		return uplink.EnrolResponse{}, err
-	}
-	c.log.Info("agent enrolled", "agent", a.ID, "site", a.Site, "network", network.Name, "remote", remote)
 	return uplink.EnrolResponse{
 		Agent: a.ID, Site: a.Site, Client: a.Client, Region: a.Region, Chain: chain, Trust: c.authority.Root(), Network: network,
 	}, nil
@@ -89,11 +87,6 @@ func (s sessions) Hello(ctx context.Context, agent string, remote netip.AddrPort
 	}); err != nil {
 		return uplink.Welcome{}, err
 	}
-	if c.registry.connected(agent, network, h.Metered, now) {
-		if err := c.refreshFleet(ctx); err != nil {
-			return uplink.Welcome{}, err
-		}
-	}
 	runs := make([]uint64, len(h.Runs))
 	for i, r := range h.Runs {
 		runs[i] = r.ID
@@ -102,11 +95,14 @@ func (s sessions) Hello(ctx context.Context, agent string, remote netip.AddrPort
 	if w.Marks, err = c.store.Marks(ctx, agent, runs); err != nil {
 		return w, err
 	}
-	if cfg := c.registry.currentConfig(); cfg.ID != h.Config {
+	if cfg := c.registry.configFor(a.Client); cfg.ID != h.Config {
 		w.Config = cfg
 	}
-	if r := c.registry.currentRoster(); r.Version != h.Roster {
+	if r := c.registry.rosterFor(a.Client); r.Version != h.Roster {
 		w.Roster = r
+	}
+	if c.registry.connected(agent, network, h.Metered, now) {
+		c.fleetChanged()
 	}
 	c.agents.note(agent, func(t *told) { t.health, t.config = h.Health, h.Config })
 	c.judge.hello(agent, first, away, h)
@@ -120,11 +116,20 @@ func (s sessions) Record(ctx context.Context, agent string, b *fleet.Batch) erro
 	if !ok {
 		return uplink.ErrRevoked
 	}
-	s.c.judge.observe(agent, b)
-	return s.c.ingest.take(ctx, a, b)
+	if err := s.c.runs.begin(agent, b.Run); err != nil {
+		return err
+	}
+	b, cfg, err := s.c.admit(ctx, a, b, time.Now())
+	if err != nil || len(b.Records) == 0 {
+		return err
+	}
+	if err := s.c.judge.observe(ctx, agent, b); err != nil {
+		return err
+	}
+	return s.c.ingest.take(ctx, a, b, cfg)
 }
 
-func (s sessions) Live(agent string, b *fleet.Batch)          { s.c.judge.observe(agent, b) }
+func (s sessions) Live(agent string, b *fleet.Batch)          { s.c.judge.glimpse(agent, b) }
 func (s sessions) Suspicion(agent string, v uplink.Suspicion) { s.c.judge.suspect(agent, v) }
 func (s sessions) Vote(agent string, v uplink.Vote)           { s.c.judge.vote(agent, v) }
 func (s sessions) Packet(src netip.Addr, b []byte)            { s.c.gossip.Packet(src, b) }
@@ -144,10 +149,12 @@ func (s sessions) Health(agent string, h uplink.Health) {
 }
 
 func (s sessions) Applied(agent string, config uint64, refused string) {
-	s.c.agents.note(agent, func(t *told) { t.config, t.refused = config, refused })
-	if refused != "" {
-		s.c.log.Error("agent refused the configuration", "agent", agent, "config", config, "why", refused)
-	}
+	s.c.agents.note(agent, func(t *told) {
+		if refused != "" && t.refused != refused {
+			s.c.log.Error("agent refused the configuration", "agent", agent, "config", config, "why", refused)
+		}
+		t.config, t.refused = config, refused
+	})
 }
 
 func (s sessions) Renew(ctx context.Context, agent string, csr []byte) ([]byte, error) {

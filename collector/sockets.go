@@ -9,9 +9,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
+	"sync"
 
 	"picket/collector/config"
+	"picket/internal/identity"
 )
 
 func pageURL(s Sockets) string {
@@ -31,38 +34,127 @@ type Sockets struct {
 // AdminSocket is the name of the operator's socket inside the data directory.
 const AdminSocket = "picket.sock"
 
+// maxSocketPath is how long the path of a socket may be on every system that we
+// run on: macOS and the BSDs have 104 bytes for it, Linux has 108, one is a zero.
+const maxSocketPath = 103
+
+// Why sockets cannot be opened, beside an [*AddressError].
+var (
+	// ErrDataDir: the data directory cannot be made or used, or is open to others.
+	ErrDataDir = errors.New("the data directory cannot be used")
+	// ErrRunning: a collector answers on the data directory's socket.
+	ErrRunning = errors.New("a collector runs on this data directory already")
+	// ErrSocketPath: the data directory's path is too long for a socket in it.
+	ErrSocketPath = errors.New("the path of the data directory is too long for a socket in it")
+)
+
+// AddressError says that an address of the configuration cannot be listened on.
+type AddressError struct {
+	Key  string // of the configuration: listen or http
+	Addr string // its value
+	Err  error
+}
+
+func (e *AddressError) Error() string { return fmt.Sprintf("%s: %s: %v", e.Key, e.Addr, e.Err) }
+func (e *AddressError) Unwrap() error { return e.Err }
+
 // Listen opens the sockets that the file names and the operator's one in dir,
-// which only the collector's user may open.
+// which only the collector's user may open. The directory and a collector that
+// runs on it are looked at first, since they explain why an address is in use.
+// When it fails, what it made is gone again.
 func Listen(file *config.File, dir string) (s Sockets, err error) {
+	path := filepath.Join(dir, AdminSocket)
+	if len(path) > maxSocketPath {
+		return s, fmt.Errorf("%w: %s has %d bytes, and a socket may have %d", ErrSocketPath, path, len(path), maxSocketPath)
+	}
+	undo, err := prepareDir(dir)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
+			s = Sockets{}
+			undo()
 		}
 	}()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return s, fmt.Errorf("make the data directory: %w", err)
+	if err != nil {
+		return s, fmt.Errorf("%w: %w", ErrDataDir, err)
+	}
+	conn, err := net.Dial("unix", path)
+	switch {
+	case err == nil:
+		conn.Close()
+		return s, fmt.Errorf("%w: %s", ErrRunning, dir)
+	case errors.Is(err, fs.ErrPermission):
+		return s, fmt.Errorf("%w: %w", ErrDataDir, err)
 	}
 	if s.Agents, err = net.ListenPacket("udp", file.Listen); err != nil {
-		return s, fmt.Errorf("open the agents' socket (listen: %s): %w", file.Listen, err)
+		return s, &AddressError{"listen", file.Listen, err}
 	}
 	if s.Page, err = net.Listen("tcp", file.HTTP); err != nil {
-		return s, fmt.Errorf("open the page's socket (http: %s): %w", file.HTTP, err)
+		return s, &AddressError{"http", file.HTTP, err}
 	}
-	path := filepath.Join(dir, AdminSocket)
-	if conn, err := net.Dial("unix", path); err == nil {
-		conn.Close()
-		return s, fmt.Errorf("a collector is running on %s already", dir)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return s, fmt.Errorf("remove the old operator socket: %w", err)
-	}
-	if s.Admin, err = net.Listen("unix", path); err != nil {
-		return s, fmt.Errorf("open the operator socket %s (paths longer than about 100 bytes cannot be sockets): %w", path, err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return s, fmt.Errorf("protect the operator socket: %w", err)
+	if s.Admin, err = listenAdmin(dir, path); err != nil {
+		return s, fmt.Errorf("%w: %w", ErrDataDir, err)
 	}
 	return s, nil
+}
+
+// prepareDir makes dir fit to keep keys. undo removes the directories that were
+// made, as long as they are empty.
+func prepareDir(dir string) (undo func(), err error) {
+	var made []string // the deepest first
+	for d := filepath.Clean(dir); ; d = filepath.Dir(d) {
+		if _, err := os.Stat(d); !errors.Is(err, fs.ErrNotExist) || d == filepath.Dir(d) {
+			break
+		}
+		made = append(made, d)
+	}
+	undo = func() {
+		for _, d := range made {
+			if os.Remove(d) != nil {
+				return
+			}
+		}
+	}
+	return undo, identity.PrepareDir(dir)
+}
+
+// listenAdmin opens the operator's socket. It is bound inside a folder that only
+// our user may enter and gets its name when its mode is right, so that nobody
+// else can open it at any moment.
+func listenAdmin(dir, path string) (net.Listener, error) {
+	nest := filepath.Join(dir, ".sock") // with its /s no longer than the final path
+	if err := errors.Join(os.RemoveAll(nest), os.Mkdir(nest, 0o700)); err != nil {
+		return nil, fmt.Errorf("make a folder for the operator socket: %w", err)
+	}
+	defer os.RemoveAll(nest)
+	if info, err := os.Lstat(nest); err != nil || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return nil, errors.Join(fmt.Errorf("%s is open to others", nest), err)
+	}
+	bound := filepath.Join(nest, "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: bound, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("open the operator socket: %w", err)
+	}
+	l.SetUnlinkOnClose(false) // it would remove the name it was bound with
+	if err = os.Chmod(bound, 0o600); err == nil {
+		err = os.Rename(bound, path)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("place the operator socket: %w", err), l.Close())
+	}
+	return &namedSocket{Listener: l, path: path}, nil
+}
+
+// namedSocket removes its name when it is closed.
+type namedSocket struct {
+	net.Listener
+	path string
+	once sync.Once
+}
+
+func (s *namedSocket) Close() error {
+	s.once.Do(func() { os.Remove(s.path) }) // best effort: the next start replaces it
+	return s.Listener.Close()
 }
 
 // Close closes what is open.

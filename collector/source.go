@@ -170,9 +170,8 @@ func (s source) Revoke(ctx context.Context, agent string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.refreshFleet(ctx); err != nil {
-		return err
-	}
+	c.registry.revoked(agent, time.Now())
+	c.fleetChanged()
 	c.server.Disconnect(agent, "revoked", "this agent was revoked")
 	c.log.Info("agent revoked", "agent", agent)
 	return nil
@@ -198,6 +197,8 @@ type told struct {
 	health  uplink.Health
 	config  uint64
 	refused string
+	// doubtful says that results of it were left out, and that the log knows.
+	doubtful bool
 }
 
 func newCondition() *condition { return &condition{all: map[string]*told{}} }

@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
-	"time"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -18,9 +20,6 @@ import (
 	"picket/internal/identity"
 	"picket/internal/uplink"
 )
-
-// joinTimeout is how long enrolment may take, all addresses of the token tried.
-const joinTimeout = 30 * time.Second
 
 func joinCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -31,7 +30,11 @@ func joinCommand() *cobra.Command {
 The token comes as an argument, from the environment variable PICKET_TOKEN, or
 from standard input when the argument is "-". Before anything is sent, the
 collector must prove that it holds the key whose fingerprint is in the token.
-The agent's own key is made here and never leaves this machine.`,
+The agent's own key is made here and never leaves this machine.
+
+A machine that is enrolled already stays as it is. A revoked agent comes back
+with --force-new-identity: it joins as a new agent, and what belonged to the old
+one is moved into a folder old-identity-TIME of the state directory.`,
 		Example: "  picket-agent join pk1_...\n  echo \"$TOKEN\" | picket-agent join -",
 		Args:    cobra.MaximumNArgs(1),
 	}
@@ -39,6 +42,7 @@ The agent's own key is made here and never leaves this machine.`,
 	allow := cmd.Flags().StringSlice("allow", nil, "also probe addresses in `prefix` (loopback and link-local are refused unless allowed)")
 	deny := cmd.Flags().StringSlice("deny", nil, "never probe addresses in `prefix`")
 	bind := cmd.Flags().String("bind", "", "local `address` to enrol from (default: any)")
+	force := cmd.Flags().Bool("force-new-identity", false, "join as a new agent even if this machine is enrolled; the old identity is moved aside")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		policy, err := parsePolicy(*allow, *deny)
 		if err != nil {
@@ -48,9 +52,8 @@ The agent's own key is made here and never leaves this machine.`,
 		if err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), joinTimeout)
-		defer cancel()
-		return join(ctx, cmd.OutOrStdout(), *state, *bind, token, policy)
+		o := agent.JoinOptions{Dir: *state, Token: token, Policy: policy, Version: version, Replace: *force}
+		return join(cmd, o, *bind)
 	}
 	return cmd
 }
@@ -98,36 +101,107 @@ func readToken(args []string, stdin io.Reader) (identity.Token, error) {
 	return token, nil
 }
 
-func join(ctx context.Context, out io.Writer, state, bind string, token identity.Token, policy identity.Policy) error {
-	if b, err := identity.LoadBundle(state); err == nil {
-		fmt.Fprintf(out, "Already enrolled as %s (client %s, site %s). Nothing was changed.\n", b.AgentID(), b.Info().Client, b.Info().Site)
+func join(cmd *cobra.Command, o agent.JoinOptions, bind string) error {
+	out := cmd.OutOrStdout()
+	old, err := identity.LoadBundle(o.Dir)
+	switch {
+	case o.Replace || errors.Is(err, identity.ErrNotEnrolled):
+	case err == nil:
+		alreadyEnrolled(out, old, o)
 		return nil
-	} else if !errors.Is(err, identity.ErrNotEnrolled) {
-		return &failure{exitPermission, "the state directory " + state + " cannot be used", err, "repair it, or name another with --state"}
+	default:
+		return &failure{exitPermission, "the state directory " + o.Dir + " cannot be used", err,
+			"repair it, name another with --state, or replace the identity with --force-new-identity"}
 	}
-	sock, err := net.ListenPacket("udp", net.JoinHostPort(bind, "0"))
+	sock, err := openSocket(bind, cmd.ErrOrStderr())
 	if err != nil {
 		return &failure{exitNetwork, "cannot open a UDP socket", err, "check --bind and the machine's network"}
 	}
 	defer sock.Close()
-	res, err := agent.Join(ctx, agent.JoinOptions{Dir: state, Socket: sock, Token: token, Policy: policy, Version: version})
+	o.Socket = sock
+	res, err := agent.Join(cmd.Context(), o)
 	switch {
 	case errors.Is(err, agent.ErrNotStored):
-		return &failure{exitPermission, "enrolled, but the identity cannot be stored in " + state, err,
+		return &failure{exitPermission, "enrolled, but the identity cannot be stored in " + o.Dir, err,
 			"run as a user who may write there, or name another directory with --state; the token has been used once"}
 	case err != nil:
-		return explainEnrol(err, token)
+		return explainEnrol(err, o)
 	}
 	fmt.Fprintf(out, "Enrolled   agent %s for client %s, site %s\n", res.Agent, res.Client, res.Site)
 	fmt.Fprintf(out, "Seen from  %s\n", res.Network.Name)
-	fmt.Fprintf(out, "Stored in  %s (key and certificate, readable by this user only)\n", state)
-	fmt.Fprintf(out, "Next       picket-agent run --state %s\n", state)
+	fmt.Fprintf(out, "Stored in  %s (key and certificate, readable by this user only)\n", o.Dir)
+	if old != nil {
+		fmt.Fprintf(out, "Replaced   agent %s; what belonged to it is in %s\n", old.AgentID(), filepath.Join(o.Dir, "old-identity-*"))
+	}
+	fmt.Fprintf(out, "Next       picket-agent run --state %s\n", o.Dir)
 	return nil
 }
 
+// alreadyEnrolled says that nothing happened, and what was therefore ignored.
+func alreadyEnrolled(out io.Writer, b *identity.Bundle, o agent.JoinOptions) {
+	fmt.Fprintf(out, "Already enrolled as %s (client %s, site %s). Nothing was changed and the token was not used.\n", b.AgentID(), b.Info().Client, b.Info().Site)
+	if len(o.Policy.Allow)+len(o.Policy.Deny) > 0 {
+		fmt.Fprintln(out, "The flags --allow and --deny were ignored: the policy of the old enrolment stays in force.")
+	}
+	fmt.Fprintln(out, "To join as a new agent, say after a revocation, use: picket-agent join --force-new-identity TOKEN")
+}
+
+// openSocket opens the socket to enrol from, which tells w whom it tries.
+func openSocket(bind string, w io.Writer) (net.PacketConn, error) {
+	addr, err := net.ResolveUDPAddr("udp", net.JoinHostPort(bind, "0"))
+	if err != nil {
+		return nil, err
+	}
+	c, err := net.ListenUDP("udp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return &telling{UDPConn: c, w: w, told: map[string]bool{}}, nil
+}
+
+// telling is a socket that says to whom it sends, each peer once. QUIC sends
+// with WriteMsgUDP where the system allows it.
+type telling struct {
+	*net.UDPConn
+	w io.Writer
+
+	mu   sync.Mutex // guards told
+	told map[string]bool
+}
+
+func (t *telling) tell(addr net.Addr) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.told[addr.String()] {
+		t.told[addr.String()] = true
+		fmt.Fprintf(t.w, "trying %s ...\n", addr)
+	}
+}
+
+func (t *telling) WriteTo(b []byte, addr net.Addr) (int, error) {
+	t.tell(addr)
+	return t.UDPConn.WriteTo(b, addr)
+}
+
+func (t *telling) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err error) {
+	t.tell(addr)
+	return t.UDPConn.WriteMsgUDP(b, oob, addr)
+}
+
 // explainEnrol turns what enrolment met into a coded failure with a remedy.
-func explainEnrol(err error, token identity.Token) error {
-	addrs := strings.Join(token.Addrs, ", ")
+func explainEnrol(err error, o agent.JoinOptions) error {
+	addrs := strings.Join(o.Token.Addrs, ", ")
+	if errors.Is(err, agent.ErrState) {
+		return &failure{exitPermission, "the state directory " + o.Dir + " cannot be used; the token was not used", err,
+			"repair it, or name another with --state"}
+	}
+	if errors.Is(err, context.Canceled) {
+		return &failure{exitInterrupted, "interrupted", nil, ""}
+	}
+	if errors.Is(err, agent.ErrNames) {
+		return &failure{exitNetwork, "E105 this machine cannot resolve " + hosts(o.Token.Addrs), err,
+			"the token was made with this address, `public:` in the collector's configuration: correct it there and make a new token, or repair this machine's DNS"}
+	}
 	if r, ok := errors.AsType[*uplink.Refusal](err); ok {
 		fix := "make a new one on the collector: picket token create --client CLIENT --site SITE"
 		switch r.Code {
@@ -139,9 +213,40 @@ func explainEnrol(err error, token identity.Token) error {
 		return &failure{exitAuth, "the collector refused: " + r.Message, nil, ""}
 	}
 	if errors.Is(err, identity.ErrPin) {
-		return &failure{exitNetwork, "E106 what answers at " + addrs + " is not the collector of this token; nothing was sent to it", err,
+		return &failure{exitNetwork, "E106 what answers at " + addrs + " is not the collector of this token; nothing was sent to it", pinned(err),
 			"if a firewall inspects TLS, exempt the collector; if the collector was set up anew, make a new token"}
 	}
 	return &failure{exitNetwork, "E105 the collector does not answer at " + addrs, err,
 		"allow outgoing UDP to it in the firewall, and check that the collector runs"}
+}
+
+// hosts are the names in a list of host:port.
+func hosts(addrs []string) string {
+	var names []string
+	for _, a := range addrs {
+		if host, _, err := net.SplitHostPort(a); err == nil {
+			a = host
+		}
+		names = append(names, a)
+	}
+	return strings.Join(names, ", ")
+}
+
+// pinned is the part of err that says what was found instead of the pinned
+// root, without the layers of TLS and QUIC around it.
+func pinned(err error) error {
+	for {
+		var below []error
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			below = []error{e.Unwrap()}
+		case interface{ Unwrap() []error }:
+			below = e.Unwrap()
+		}
+		next := slices.IndexFunc(below, func(b error) bool { return errors.Is(b, identity.ErrPin) })
+		if next < 0 || below[next] == identity.ErrPin {
+			return err
+		}
+		err = below[next]
+	}
 }

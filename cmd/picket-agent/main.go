@@ -74,7 +74,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	switch f, ok := errors.AsType[found](err); {
 	case err == nil:
 		return exitOK
@@ -87,6 +87,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f.code
 	}
+	fmt.Fprintln(stderr, "  usage:", cmd.UseLine()) // cobra says what is wrong, not how it is right
 	return exitUsage
 }
 

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"picket/agent"
+	"picket/agent/spool"
 	"picket/internal/identity"
 )
 
@@ -24,22 +26,38 @@ func runCommand() *cobra.Command {
 	bind := cmd.Flags().String("bind", "", "local `address` of the line to the collector (default: any)")
 	metered := cmd.Flags().Bool("metered", false, "spare an expensive line: fewer heartbeats")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		log := logger(cmd.ErrOrStderr())
+		_, err := identity.LoadBundle(*state)
+		switch {
+		case errors.Is(err, identity.ErrNotEnrolled):
+			return &failure{exitAuth, "this machine is not enrolled (nothing in " + *state + ")", nil, "picket-agent join TOKEN"}
+		case err != nil:
+			return &failure{exitPermission, "the identity in " + *state + " cannot be used", err, ""}
+		}
 		a, err := agent.New(agent.Options{
 			Dir:     *state,
 			Open:    func() (net.PacketConn, error) { return net.ListenPacket("udp", net.JoinHostPort(*bind, "0")) },
 			Metered: *metered,
 			Version: version,
-			Log:     logger(cmd.ErrOrStderr()),
+			Log:     log,
 		})
 		switch {
-		case errors.Is(err, identity.ErrNotEnrolled):
-			return &failure{exitAuth, "this machine is not enrolled (nothing in " + *state + ")", nil, "picket-agent join TOKEN"}
+		case errors.Is(err, spool.ErrLocked):
+			return &failure{exitPermission, "an agent already runs on this state directory; see picket-agent status", nil,
+				"stop it first, or name another directory with --state"}
+		case errors.Is(err, fs.ErrPermission):
+			return &failure{exitPermission, "the state directory " + *state + " cannot be used", err, "run as the user who joined"}
 		case err != nil:
 			return &failure{exitInternal, "cannot start", err, ""}
 		}
-		if err := a.Run(cmd.Context()); err != nil {
+		err = a.Run(cmd.Context())
+		switch {
+		case errors.Is(err, agent.ErrState):
+			return &failure{exitPermission, "the state directory " + *state + " cannot be used", err, "name another with --state"}
+		case err != nil:
 			return &failure{exitInternal, "stopped with an error", err, ""}
 		}
+		log.Info("agent has stopped; what was not delivered is kept on disk")
 		return nil
 	}
 	return cmd
@@ -55,7 +73,10 @@ func statusCommand() *cobra.Command {
 	asJSON := cmd.Flags().Bool("json", false, "print everything as one JSON object")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, err := agent.AskStatus(cmd.Context(), *state)
-		if err != nil {
+		switch {
+		case errors.Is(err, agent.ErrNotYours):
+			return &failure{exitPermission, "the status socket in " + *state + " may only be opened by the agent's user", err, "run this as that user or as root"}
+		case err != nil:
 			return &failure{exitNetwork, "no agent answers in " + *state, err, "start it: picket-agent run"}
 		}
 		if *asJSON {

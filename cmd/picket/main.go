@@ -65,7 +65,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -76,6 +76,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if ctx.Err() != nil {
 		return exitInterrupted
 	}
+	fmt.Fprintln(stderr, "  usage:", cmd.UseLine()) // cobra says what is wrong, not how it is right
 	return exitUsage
 }
 
@@ -94,6 +95,20 @@ func command() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(demoCommand(), collectorCommand(), configCommand(), statusCommand(), tokenCommand(), agentCommand(), incidentCommand())
 	return root
+}
+
+// group makes a command that only holds others. Without a Run of its own cobra
+// would answer an unknown sub-command with the help and success.
+func group(use, short string, subs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		return &failure{exitUsage, fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath()), nil, cmd.CommandPath() + " --help lists them"}
+	}
+	cmd.AddCommand(subs...)
+	return cmd
 }
 
 // dataFlag adds --data to a verb that talks to the running collector.

@@ -6,15 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
 	"picket/collector"
 	"picket/collector/detect"
 	"picket/collector/web"
+	"picket/internal/identity"
 )
 
 // The operator's verbs talk to the running collector over the socket in its
@@ -27,7 +32,9 @@ func explain(data, what string, err error) error {
 		return nil
 	case errors.Is(err, collector.ErrNoCollector):
 		return &failure{exitNetwork, "no collector runs on " + data, err,
-			"start it (picket collector), or name its data directory with --data; the socket can only be opened by the collector's user"}
+			"start it (picket collector), or name its data directory with --data"}
+	case errors.Is(err, collector.ErrNotYours):
+		return &failure{exitPermission, "the operator socket in " + data + " may only be opened by the collector's user", err, "run this as that user or as root"}
 	case errors.As(err, new(*web.Error)):
 		refused, _ := errors.AsType[*web.Error](err)
 		return &failure{exitUsage, refused.Error(), nil, refused.Fix}
@@ -38,7 +45,6 @@ func explain(data, what string, err error) error {
 }
 
 func tokenCommand() *cobra.Command {
-	token := &cobra.Command{Use: "token", Short: "Join tokens, by which agents enrol"}
 	create := &cobra.Command{
 		Use:     "create --client CLIENT --site SITE",
 		Short:   "Make a join token for a site",
@@ -52,31 +58,81 @@ func tokenCommand() *cobra.Command {
 	f.StringVar(&req.Site, "site", "", "site that the agent stands at (made if new)")
 	f.StringVar(&req.Region, "region", "", "vantage region: where the site is, such as eu-west")
 	f.StringVar(&req.Network, "network", "", "internet provider of the site, unless the config's table knows it")
-	f.StringVar(&req.TTL, "ttl", "24h", "how long the token may be used")
+	f.StringVar(&req.TTL, "ttl", "24h", "how long the token may be used, at most 90d; units are s, m, h and d")
 	f.IntVar(&req.Uses, "uses", 1, "how many agents may join with it")
 	asJSON := f.Bool("json", false, "print one JSON object")
 	create.MarkFlagRequired("client")
 	create.MarkFlagRequired("site")
 	create.RunE = func(cmd *cobra.Command, _ []string) error {
+		if req.Uses < 1 {
+			return &failure{exitUsage, fmt.Sprintf("--uses %d makes no sense", req.Uses), nil, "a token is good for 1 to 10000 agents"}
+		}
+		life, err := parseTTL(req.TTL)
+		if err != nil {
+			return err
+		}
+		req.TTL = life.String()
 		reply, err := collector.DialOperator(*data).Token(cmd.Context(), req)
 		if err != nil {
 			return explain(*data, "make a token", err)
 		}
+		made, err := identity.ParseToken(reply.Token)
+		if err != nil {
+			return &failure{exitInternal, "the collector made a token that cannot be read", err, "use a picket command of the collector's version"}
+		}
+		warnAddrs(cmd.ErrOrStderr(), made.Addrs)
 		if *asJSON {
 			return printJSON(cmd.OutOrStdout(), reply)
 		}
 		w := cmd.OutOrStdout()
 		fmt.Fprintf(w, "Join token for %s, good for %d %s until %s:\n\n  %s\n\n", reply.Site, reply.Uses, plural(reply.Uses, "agent", "agents"),
 			reply.Expires.Local().Format("2006-01-02 15:04 MST"), reply.Token)
+		fmt.Fprintf(w, "Agents will dial %s.\n", strings.Join(made.Addrs, ", then "))
 		fmt.Fprintf(w, "On the machine at the site, run:\n\n  %s\n\nand then: picket-agent run\n", reply.Command)
 		return nil
 	}
-	token.AddCommand(create)
-	return token
+	return group("token", "Join tokens, by which agents enrol", create)
+}
+
+// maxTTL is the collector's bound.
+const maxTTL = 90 * 24 * time.Hour
+
+// parseTTL reads a duration, with days.
+func parseTTL(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok && err != nil {
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 16)
+		d = time.Duration(n) * 24 * time.Hour
+	}
+	if err != nil || d <= 0 || d > maxTTL {
+		return 0, &failure{exitUsage, fmt.Sprintf("--ttl %q is not a time of more than 0s and at most 90d", text), nil, "write a number and a unit, such as 24h or 7d"}
+	}
+	return d, nil
+}
+
+// warnAddrs warns of addresses that only some machines understand.
+func warnAddrs(w io.Writer, addrs []string) {
+	for _, a := range addrs {
+		host, _, err := net.SplitHostPort(a)
+		if err != nil {
+			continue
+		}
+		why := ""
+		if ip, err := netip.ParseAddr(host); err == nil {
+			if ip.IsLoopback() {
+				why = "means each machine itself, so only agents on this machine can join"
+			}
+		} else if !strings.Contains(strings.Trim(host, "."), ".") {
+			why = "is a bare host name, which machines at other sites can hardly resolve"
+		}
+		if why != "" {
+			fmt.Fprintf(w, "warning: %s %s; set `public: [collector.example.com:4443]` in the collector's configuration\n", a, why)
+		}
+	}
 }
 
 func agentCommand() *cobra.Command {
-	agent := &cobra.Command{Use: "agent", Short: "The agents of the fleet"}
 	list := &cobra.Command{Use: "list", Short: "List agents: where they are, whether they are connected", Args: cobra.NoArgs}
 	data := dataFlag(list)
 	asJSON := list.Flags().Bool("json", false, "print one JSON object")
@@ -99,14 +155,17 @@ func agentCommand() *cobra.Command {
 		if err := collector.DialOperator(*data2).Revoke(cmd.Context(), args[0]); err != nil {
 			return explain(*data2, "revoke agent "+args[0], err)
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "Agent %s is revoked. To use the machine again, join it with a new token.\n", args[0])
+		fmt.Fprintf(cmd.OutOrStdout(), "Agent %s is revoked. To use the machine again, join it as a new agent: picket-agent join --force-new-identity TOKEN\n", args[0])
 		return nil
 	}
-	agent.AddCommand(list, revoke)
-	return agent
+	return group("agent", "The agents of the fleet", list, revoke)
 }
 
 func printAgents(out io.Writer, agents []web.Agent) error {
+	if len(agents) == 0 {
+		fmt.Fprintln(out, "No agents yet. Make a token for the first: picket token create --client CLIENT --site SITE")
+		return nil
+	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "AGENT\tSITE\tSEEN ON\tSTATE\tFLEET\tVERSION\tLAST SEEN")
 	for _, a := range agents {
@@ -126,7 +185,6 @@ func printAgents(out io.Writer, agents []web.Agent) error {
 }
 
 func incidentCommand() *cobra.Command {
-	incident := &cobra.Command{Use: "incident", Short: "What is and was wrong"}
 	list := &cobra.Command{Use: "list", Short: "List incidents, the newest first", Args: cobra.NoArgs}
 	data := dataFlag(list)
 	asJSON := list.Flags().Bool("json", false, "print one JSON object")
@@ -157,8 +215,7 @@ func incidentCommand() *cobra.Command {
 		}
 		return printIncident(cmd.OutOrStdout(), i)
 	}
-	incident.AddCommand(list, show)
-	return incident
+	return group("incident", "What is and was wrong", list, show)
 }
 
 func statusCommand() *cobra.Command {
@@ -190,26 +247,70 @@ func printIncidents(out io.Writer, all []detect.Incident) error {
 		if end.IsZero() {
 			end = time.Now()
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", i.ID, i.State, i.Started.Local().Format("2006-01-02 15:04:05"),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", i.ID, stateWord(i), i.Started.Local().Format("2006-01-02 15:04:05"),
 			end.Sub(i.Started).Truncate(time.Second), i.Title)
 	}
 	return w.Flush()
 }
 
+// stateWord is where an incident is, in the words of the page.
+func stateWord(i detect.Incident) string {
+	switch i.State {
+	case detect.Recovering:
+		return "recovering"
+	case detect.Resolved:
+		return "resolved"
+	}
+	if w := i.Confidence.Word(); w != "" {
+		return w
+	}
+	return string(i.State)
+}
+
+// verdictWord is the state of a cell in the words of the page.
+func verdictWord(v detect.VerdictState) string {
+	switch v {
+	case detect.OK:
+		return "healthy"
+	case detect.Disputed:
+		return "mixed results"
+	case detect.NoData:
+		return "no data"
+	}
+	return v.String()
+}
+
 func printIncident(out io.Writer, i detect.Incident) error {
-	fmt.Fprintf(out, "%s  %s\n%s\n\n", i.ID, i.Title, i.Summary)
-	fmt.Fprintf(out, "State      %s (%s)\nReason     %s\nStarted    %s\n", i.State, i.Confidence.Word(), i.Reason.Text, i.Started.Local().Format(time.DateTime))
-	if !i.Resolved.IsZero() {
-		fmt.Fprintf(out, "Resolved   %s\n", i.Resolved.Local().Format(time.DateTime))
+	fmt.Fprintf(out, "%s  %s\n%s\n", i.ID, i.Title, i.Summary)
+	if !strings.Contains(i.Summary, i.Reason.Text) {
+		fmt.Fprintln(out, i.Reason.Text)
+	}
+	state := stateWord(i)
+	if w := i.Confidence.Word(); w != "" && w != state {
+		state += " (" + w + ")"
+	}
+	fmt.Fprintf(out, "\nState      %s\n", state)
+	for _, at := range []struct {
+		name string
+		time time.Time
+	}{{"Started", i.Started}, {"Confirmed", i.Confirmed}, {"Recovered", i.Recovered}, {"Resolved", i.Resolved}} {
+		if !at.time.IsZero() {
+			fmt.Fprintf(out, "%-10s %s\n", at.name, at.time.Local().Format(time.DateTime))
+		}
 	}
 	fmt.Fprintln(out)
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "SITE\tISP\tTARGET\tANSWER\tLAYER\tWHY")
+	fmt.Fprintln(w, "SITE\tISP\tTARGET\tANSWER\tLAYER\tWHY\tERROR")
 	for _, e := range i.Evidence {
 		why := strings.TrimSpace(e.Cause + " " + e.Why)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Site, e.Network, dash(e.Target), e.Answer, dash(e.Layer), dash(why))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Site, e.Network, dash(e.Target), e.Answer, dash(e.Layer), dash(why), dash(oneLine(e.Err)))
 	}
 	return w.Flush()
+}
+
+// oneLine makes text that came from an agent fit for a terminal.
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 }
 
 // view is what `picket status` shows, schema picket.overview/v1.
@@ -241,12 +342,12 @@ func printView(out io.Writer, v view) error {
 	}
 	fmt.Fprintf(out, "%d of %d sites vote, %d open %s\n\n", voting, len(v.Sites), len(v.Open), plural(len(v.Open), "incident", "incidents"))
 	for _, i := range v.Open {
-		fmt.Fprintf(out, "%s: %s\n", i.Confidence.Word(), i.Summary)
+		fmt.Fprintf(out, "%s: %s\n", stateWord(i), i.Summary)
 	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "CLOUD\tREGION\tSTATE\tSITES\tISPS")
 	for _, c := range v.Cells {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\n", c.Provider, dash(c.Region), c.State, c.Sites, c.Networks)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\n", c.Provider, dash(c.Region), verdictWord(c.State), c.Sites, c.Networks)
 	}
 	return w.Flush()
 }

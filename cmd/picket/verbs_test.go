@@ -30,12 +30,19 @@ func newOffice(t *testing.T) *office {
 	if err := os.WriteFile(filepath.Join(dir, "picket.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o.collector = start(t, "collector", exec.Command(binary(t, "picket"), "collector", "--config", filepath.Join(dir, "picket.yaml"), "--data", o.data))
-	eventually(t, 10*time.Second, "the collector answers its operator", func() bool {
-		_, code := run1(t, exec.Command(binary(t, "picket"), "agent", "list", "--data", o.data))
+	o.run()
+	return o
+}
+
+// run starts the collector on the configuration in the office's directory.
+func (o *office) run() {
+	o.t.Helper()
+	o.collector = start(o.t, "collector", exec.Command(binary(o.t, "picket"), "collector",
+		"--config", filepath.Join(o.dir, "picket.yaml"), "--data", o.data))
+	eventually(o.t, 10*time.Second, "the collector answers its operator", func() bool {
+		_, code := run1(o.t, exec.Command(binary(o.t, "picket"), "agent", "list", "--data", o.data))
 		return code == 0
 	})
-	return o
 }
 
 func (o *office) token(args ...string) string {

@@ -34,47 +34,147 @@ func (e *Engine) care(now time.Time) {
 	e.flush(now)
 }
 
-// tend moves an open incident towards recovery, resolution, a smaller label, or back.
+// tend moves an open incident towards recovery, resolution, a smaller label, or
+// back. Health is a failing share of at most CloseShare with most of the sites
+// that failed back to two good results in a row; once it is reached, its minute
+// runs on while the share stays there, whoever times out alone, and both must
+// hold at its end. A larger share starts the minute anew. Only a share that
+// could carry an incident by itself ends the recovery.
 func (e *Engine) tend(now time.Time, l *live) {
 	e.gather(now, l)
-	well, seen := e.wellSilence(l), true
-	for _, id := range l.inc.Targets {
-		t := e.targetByID[id]
-		if t == nil {
-			continue
-		}
-		ok, enough := e.wellTarget(now, l, t)
-		seen = seen && enough
-		if !ok {
-			delete(l.well, id)
-			well = false
-		} else if l.well[id].IsZero() {
-			l.well[id] = now
-		}
+	h := e.healthOf(now, l)
+	if l.inc.CoverageLost != !h.seen {
+		l.inc.CoverageLost, l.dirty = !h.seen, true
 	}
-	if l.inc.CoverageLost != !seen {
-		l.inc.CoverageLost, l.dirty = !seen, true
-	}
+	recovering := l.inc.State == Recovering
 	switch {
-	case !well && l.inc.State == Recovering:
-		l.healthy, l.inc.Recovered = time.Time{}, time.Time{}
-		l.inc.State = State(l.inc.Confidence)
-		l.lastBad = now
-		e.announce(now, l, Changed)
-	case !well:
+	case recovering && h.relapsed:
+		e.relapse(now, l)
+	case recovering && !h.calm:
+		l.dirty = l.dirty || !l.healthy.IsZero()
+		l.healthy = time.Time{}
+	case recovering && l.healthy.IsZero():
+		l.healthy, l.dirty = now, true
+	case !recovering && !h.well:
 		l.lastBad = now
 		e.narrow(now, l)
-	case l.healthy.IsZero():
+	case !recovering:
 		l.healthy, l.inc.Recovered = now, now
 		l.inc.State = Recovering
+		l.pauseFrom, l.pauseTo = time.Time{}, time.Time{}
 		e.announce(now, l, Changed)
-	case now.Sub(l.healthy) >= e.rule.CloseAfter && now.Sub(l.inc.Opened) >= e.rule.MinOpen:
+	case h.well && now.Sub(l.healthy) >= e.rule.CloseAfter && now.Sub(l.inc.Opened) >= e.rule.MinOpen:
 		left := e.stillSilent(l)
 		e.close(now, l, Healthy)
 		for _, s := range left { // the network is back, this site is not
 			e.declareSilence(now, scope{kind: KindSite, site: s.ID}, []*site{s}, 1, LostContact)
 		}
 	}
+}
+
+// health is how an open incident stands.
+type health struct {
+	well     bool // everything is healthy by the words of section 2.4
+	calm     bool // the failing share is low everywhere, and enough sites can tell
+	seen     bool // enough sites can tell
+	relapsed bool // so much fails that it would be an incident by itself
+}
+
+// healthOf looks at all that the incident tells of. What blames one side of
+// ours tells of nearly everything at once, so one target that fails again is
+// not yet that side; what blames a cloud is back with any of its targets.
+func (e *Engine) healthOf(now time.Time, l *live) health {
+	heard := e.wellSilence(l)
+	h := health{well: heard, calm: heard, seen: true, relapsed: !heard}
+	again, n := 0, 0
+	for _, id := range l.inc.Targets {
+		t := e.targetByID[id]
+		if t == nil {
+			continue
+		}
+		n++
+		w := e.healthAt(now, l, t)
+		h.seen, h.calm = h.seen && w.seen, h.calm && w.calm
+		if w.relapsed {
+			again++
+		}
+		if !w.well {
+			delete(l.well, id)
+			h.well = false
+		} else if l.well[id].IsZero() {
+			l.well[id] = now
+		}
+	}
+	if l.scope.kind == KindSite || l.scope.kind == KindNetwork {
+		if n > 0 && len(l.quiet) == 0 && !h.well {
+			h.seen = h.seen && e.contrastTo(now, l.scope, l.inc.Targets).clear(e.rule)
+		}
+		h.relapsed = h.relapsed || float64(again) > e.rule.CloseShare*float64(n)
+		return h
+	}
+	h.relapsed = h.relapsed || again > 0
+	return h
+}
+
+// relapse ends a recovery that did not last. The counts begin anew from who
+// fails now: those of the time before are told as the past.
+func (e *Engine) relapse(now time.Time, l *live) {
+	inc := &l.inc
+	l.pauseFrom, l.pauseTo = inc.Recovered, now
+	l.healthy, inc.Recovered, l.lastBad = time.Time{}, time.Time{}, now
+	inc.State = State(inc.Confidence)
+	if c := e.failingNow(now, l); c.down > 0 {
+		inc.DownSites, inc.Sites, inc.DownNetworks, inc.Networks = c.down, c.sites, c.downNets, c.nets
+		r := &inc.Reason
+		r.DownSites, r.Sites, r.DownNetworks, r.Networks = c.down, c.sites, c.downNets, c.nets
+	}
+	e.announce(now, l, Changed)
+}
+
+// failing counts sites and their networks.
+type failing struct{ down, sites, downNets, nets int }
+
+// failingNow counts who surely fails now towards any target of the incident,
+// of those that can tell.
+func (e *Engine) failingNow(now time.Time, l *live) failing {
+	var c failing
+	nets := map[string]bool{}
+	for _, s := range e.sites {
+		if !l.scope.looks(s) {
+			continue
+		}
+		has, down := false, false
+		for _, id := range l.inc.Targets {
+			if t := e.targetByID[id]; t != nil && t.concerns(s) && e.counts(now, l, s) {
+				v := e.siteView(s, t, now, 0, probes.LayerNone)
+				has, down = has || v.has, down || v.down && v.sure
+			}
+		}
+		if !has {
+			continue
+		}
+		c.sites++
+		nets[s.net] = nets[s.net] || down
+		if down {
+			c.down++
+		}
+	}
+	for _, down := range nets {
+		if c.nets++; down {
+			c.downNets++
+		}
+	}
+	return c
+}
+
+// counts says whether the site's word counts about the incident: of a cloud
+// only those tell that may vote.
+func (e *Engine) counts(now time.Time, l *live, s *site) bool {
+	if !l.scope.kind.ProviderSide() {
+		return true
+	}
+	ok, _ := e.canVote(now, s)
+	return ok
 }
 
 // wellSilence says whether nearly all of the silent sites are heard again.
@@ -93,17 +193,13 @@ func (e *Engine) stillSilent(l *live) []*site {
 	return out
 }
 
-// wellTarget says whether a target of an incident is healthy by the scheduled
-// results of who looks, and whether enough of those that saw it fail can tell.
-func (e *Engine) wellTarget(now time.Time, l *live, t *target) (well, enough bool) {
-	layer := probes.LayerDNS
-	for _, c := range []probes.Layer{probes.LayerTCP, probes.LayerTLS, probes.LayerHTTP} {
-		if l.inc.Layer == c.String() {
-			layer = c
-		}
-	}
+// healthAt says how a target of an incident is by the results of who looks, and
+// whether enough of those that saw it fail can tell. A lone failed result that
+// nobody has confirmed is not yet DOWN, as everywhere else.
+func (e *Engine) healthAt(now time.Time, l *live, t *target) health {
+	layer := l.layer()
 	nets := map[string]*tallyPair{}
-	former, heard, back := 0, 0, 0
+	former, heard, back, down := 0, 0, 0, 0
 	for _, s := range e.sites {
 		if !l.scope.looks(s) || !t.concerns(s) {
 			continue
@@ -112,10 +208,8 @@ func (e *Engine) wellTarget(now time.Time, l *live, t *target) (well, enough boo
 		if failed {
 			former++
 		}
-		if l.scope.kind.ProviderSide() {
-			if ok, _ := e.canVote(now, s); !ok {
-				continue
-			}
+		if !e.counts(now, l, s) {
+			continue
 		}
 		v := e.siteView(s, t, now, 0, layer)
 		if !v.has {
@@ -127,8 +221,9 @@ func (e *Engine) wellTarget(now time.Time, l *live, t *target) (well, enough boo
 			nets[s.net] = p
 		}
 		p.n++
-		if v.down {
+		if v.down && v.sure {
 			p.d++
+			down++
 		}
 		if failed {
 			heard++
@@ -137,13 +232,38 @@ func (e *Engine) wellTarget(now time.Time, l *live, t *target) (well, enough boo
 			}
 		}
 	}
-	enough = heard > 0 && 2*heard >= former || former == 0 && len(nets) > 0
-	f := 0.0
+	f, downNets := 0.0, 0
 	for _, p := range nets {
 		f += float64(p.d) / float64(p.n)
+		if p.d > 0 {
+			downNets++
+		}
 	}
-	well = enough && f <= e.rule.CloseShare*float64(len(nets))+1e-9 && float64(back) >= e.rule.CloseSites*float64(former)
-	return well, enough
+	var h health
+	low := f <= e.rule.CloseShare*float64(len(nets))+1e-9
+	h.seen = heard > 0 && 2*heard >= former || former == 0 && len(nets) > 0
+	h.calm = h.seen && low
+	h.well = h.calm && float64(back) >= e.rule.CloseSites*float64(former)
+	switch {
+	case l.scope.kind == KindSite || l.inc.Confidence == ConfidenceSuspected:
+		h.relapsed = !low
+	case l.scope.kind.ProviderSide():
+		h.relapsed = !low && down >= 2 && downNets >= e.rule.MFew
+	default:
+		h.relapsed = !low && down >= 2
+	}
+	return h
+}
+
+// layer is the one at which the incident fails: only answers that vouch for it
+// speak against it.
+func (l *live) layer() probes.Layer {
+	for _, c := range []probes.Layer{probes.LayerTCP, probes.LayerTLS, probes.LayerHTTP} {
+		if l.inc.Layer == c.String() {
+			return c
+		}
+	}
+	return probes.LayerDNS
 }
 
 // failed says whether the site has failed towards the target in this incident.

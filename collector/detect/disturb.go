@@ -116,28 +116,8 @@ func (e *Engine) rows(now time.Time) ([]row, *world) {
 			l := layerOf(t)
 			return slices.ContainsFunc(t.checks, func(i uint32) bool { return e.checks[i].reach >= max(l, probes.LayerDNS) })
 		},
-		others: func(h *hypothesis) float64 { return elsewhere(rows, h) }}
+		others: func(h *hypothesis) elsewhere { return lookElsewhere(rows, h) }}
 	return rows, w
-}
-
-// elsewhere is the failing share of h's failing targets as other networks see
-// them; 1 if no other network looks, since then nobody clears the targets.
-func elsewhere(rows []row, h *hypothesis) float64 {
-	n, d := 0, 0
-	for i := range rows {
-		r := &rows[i]
-		if p := h.targets[r.t]; p == nil || !p.bad() || r.s.net == h.network {
-			continue
-		}
-		n++
-		if r.down {
-			d++
-		}
-	}
-	if n == 0 {
-		return 1
-	}
-	return float64(d) / float64(n)
 }
 
 // finding is an explanation in the words of an incident.
@@ -286,28 +266,8 @@ func (e *Engine) blameOurs(now time.Time, h *hypothesis, held map[scope]time.Tim
 	}
 	f := h.finding()
 	f.conf = ConfidenceProbable
-	if f.reason.Share >= 0.8 && !e.isFrozen(now) && (h.kind == KindSite || elsewhereWell(e, now, h)) {
+	if f.reason.Share >= 0.8 && !e.isFrozen(now) && e.clearlyOurs(now, h) {
 		f.conf = ConfidenceConfirmed
 	}
 	e.declare(now, f)
-}
-
-// elsewhereWell says whether two other networks see the failing targets up:
-// what makes an ISP or a path to blame beyond doubt.
-func elsewhereWell(e *Engine, now time.Time, h *hypothesis) bool {
-	up := map[string]bool{}
-	for t, p := range h.targets {
-		if !p.bad() {
-			continue
-		}
-		for _, s := range e.sites {
-			if s.net == h.network || up[s.net] || !t.concerns(s) {
-				continue
-			}
-			if v := e.siteView(s, t, now, 0, probes.LayerNone); v.has && !v.down {
-				up[s.net] = true
-			}
-		}
-	}
-	return len(up) >= e.rule.SickNetworks
 }

@@ -283,7 +283,7 @@ func TestExplainerTakesTheSmallestSufficientScope(t *testing.T) {
 			}
 		}
 		w := &world{rule: DefaultRule(), targets: e.targets, providers: 3, measured: func(*target) bool { return true },
-			others: func(h *hypothesis) float64 { return elsewhere(rows, h) }}
+			others: func(h *hypothesis) elsewhere { return lookElsewhere(rows, h) }}
 		out := ""
 		for _, h := range explainRows(rows, w) {
 			out += fmt.Sprint(h.kind, " ", h.provider, h.service, h.region, h.network, h.site, ";")

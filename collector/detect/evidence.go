@@ -76,9 +76,11 @@ func (e *Engine) gatherPair(now time.Time, l *live, s *site, t *target) {
 		if ev.First.IsZero() || fromMS(v.first).Before(ev.First) {
 			ev.First = fromMS(v.first)
 		}
-		ev.Answer, ev.Why, ev.Check = "down", "", c.ID
-		ev.Cause, ev.Layer = v.cause.String(), v.cause.Layer().String()
-		ev.Last = fromMS(v.last)
+		ev.Answer, ev.Why, ev.Last = "down", "", fromMS(v.last)
+		if !e.standsBy(ev, s) {
+			ev.observed(c.ID, v.cause)
+			ev.Addr, ev.Edge, ev.Err = "", "", ""
+		}
 		l.failing[s.ID] = true
 	case v.has:
 		ev.Answer, ev.Why = "up", ""
@@ -93,7 +95,29 @@ func (e *Engine) gatherPair(now time.Time, l *live, s *site, t *target) {
 	e.quote(now, ev, s, t)
 }
 
-// quote adds what the site's vote said: the peer, the text of the error, why it abstained.
+// observed takes the check and the cause of one observation.
+func (ev *Evidence) observed(check string, cause probes.Cause) {
+	ev.Check, ev.Cause, ev.Layer = check, cause.String(), ""
+	if l := cause.Layer(); l != probes.LayerNone {
+		ev.Layer = l.String()
+	}
+}
+
+// standsBy says whether what a vote told for the row (peer, error text) is
+// still what its check finds: then the row stays with that observation as a
+// whole, since an error text belongs to its own cause only.
+func (e *Engine) standsBy(ev *Evidence, s *site) bool {
+	i, ok := e.checkByID[ev.Check]
+	if !ok || ev.Addr == "" && ev.Edge == "" && ev.Err == "" {
+		return false
+	}
+	return slices.ContainsFunc(s.agents, func(a *agent) bool {
+		return a.cells[i].outcome == probes.Down && a.cells[i].cause.String() == ev.Cause
+	})
+}
+
+// quote tells the row by the site's vote, as one whole: check, cause, peer,
+// text of the error, or why it abstained.
 func (e *Engine) quote(now time.Time, ev *Evidence, s *site, t *target) {
 	r := t.last
 	if t.round != nil {
@@ -110,18 +134,29 @@ func (e *Engine) quote(now time.Time, ev *Evidence, s *site, t *target) {
 			if !an.in || an.answer.String() != ev.Answer {
 				continue
 			}
+			if ev.Answer == "down" {
+				if !e.stillSays(r.check, an) {
+					continue
+				}
+				ev.observed(e.checks[r.check].ID, an.cause)
+			}
 			if ev.Answer == "abstain" && an.why != "" {
 				ev.Why = an.why
 			}
-			if ev.Check == "" {
-				ev.Check = e.checks[r.check].ID
-			}
-			if an.addr.IsValid() {
+			ev.Check = cmp.Or(ev.Check, e.checks[r.check].ID)
+			if ev.Addr = ""; an.addr.IsValid() {
 				ev.Addr = an.addr.String()
 			}
-			ev.Edge, ev.Err = cmp.Or(an.edge, ev.Edge), cmp.Or(an.err, ev.Err)
+			ev.Edge, ev.Err = an.edge, an.err
+			return
 		}
 	}
+}
+
+// stillSays says whether the agent's newest word on the check is what it voted.
+func (e *Engine) stillSays(check uint32, an answer) bool {
+	c := &an.agent.cells[check]
+	return c.outcome == probes.Down && c.cause == an.cause
 }
 
 // sortedProof is the evidence as it is shown: failing first, then by site and target.

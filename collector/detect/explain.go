@@ -97,15 +97,15 @@ type shape struct {
 type world struct {
 	rule      Rule
 	targets   []*target
-	providers int                                 // monitored ones
-	measured  func(t *target) bool                // some check of t can tell at the layer in question
-	others    func(h *hypothesis) (share float64) // failing share of the other networks on h's failing targets
+	providers int                           // monitored ones
+	measured  func(t *target) bool          // some check of t can tell at the layer in question
+	others    func(h *hypothesis) elsewhere // how everybody else who may vote finds h's failing targets
 }
 
 // shapes is the hypothesis table, the more specific first: the order breaks ties.
 //
 //	kind              needs, besides a balanced hit ratio >= Tau and fresh rows
-//	site              >= 3 targets of >= 3 providers (of all, if fewer are watched)
+//	site              >= 3 targets of >= 3 providers (of all, if fewer are watched); the other sites are well
 //	target            K sites on M networks
 //	network-provider  >= 2 sites, >= 2 targets; the other networks are well
 //	network           >= 2 sites, >= 3 providers; the other networks are well
@@ -117,7 +117,7 @@ func shapes() []shape {
 		{KindSite, func(r *row) (scope, bool) {
 			return scope{kind: KindSite, site: r.s.ID}, true
 		}, func(h *hypothesis, w *world) bool {
-			return w.providers >= 2 && h.badTargets() >= 3 && len(h.provs) >= min(3, w.providers)
+			return w.providers >= 2 && h.badTargets() >= 3 && len(h.provs) >= min(3, w.providers) && w.others(h).clear(h, w.rule)
 		}},
 		{KindTarget, func(r *row) (scope, bool) {
 			return targetScope(r.t), true
@@ -125,12 +125,12 @@ func shapes() []shape {
 		{KindNetworkProvider, func(r *row) (scope, bool) {
 			return scope{kind: KindNetworkProvider, network: r.s.net, provider: r.t.Provider}, true
 		}, func(h *hypothesis, w *world) bool {
-			return h.badSites() >= 2 && h.badTargets() >= 2 && w.others(h) <= w.rule.CloseShare
+			return h.badSites() >= 2 && h.badTargets() >= 2 && w.others(h).share() <= w.rule.CloseShare
 		}},
 		{KindNetwork, func(r *row) (scope, bool) {
 			return scope{kind: KindNetwork, network: r.s.net}, true
 		}, func(h *hypothesis, w *world) bool {
-			return w.providers >= 2 && h.badSites() >= 2 && len(h.provs) >= min(3, w.providers) && w.others(h) <= w.rule.CloseShare
+			return w.providers >= 2 && h.badSites() >= 2 && len(h.provs) >= min(3, w.providers) && w.others(h).share() <= w.rule.CloseShare
 		}},
 		{KindService, func(r *row) (scope, bool) {
 			return scope{kind: KindService, provider: r.t.Provider, service: r.t.Service}, r.t.Service != ""

@@ -26,15 +26,25 @@ type live struct {
 	well    map[string]time.Time // since when a target is healthy
 	healthy time.Time            // since when everything is
 	lastBad time.Time
-	dirty   bool // counts or text changed: told at the next flush
-	told    bool // an event has told of it since it was (re)opened
+	// top is the most that failed at once; pauseFrom to pauseTo is the last
+	// spell of health that did not last.
+	top                failing
+	pauseFrom, pauseTo time.Time
+	unwell             bool // who fails is also without its own references
+	dirty              bool // counts or text changed: told at the next flush
+	told               bool // an event has told of it since it was (re)opened
 }
 
 type proofKey struct{ site, target string }
 
 func newLive(inc Incident, sc scope) *live {
-	return &live{inc: inc, scope: sc, widest: sc, failing: map[string]bool{}, quiet: map[string]bool{},
+	return &live{inc: inc, scope: sc, widest: sc, top: countsOf(&inc), failing: map[string]bool{}, quiet: map[string]bool{},
 		proof: map[proofKey]*Evidence{}, well: map[string]time.Time{}}
+}
+
+// countsOf are an incident's counts.
+func countsOf(inc *Incident) failing {
+	return failing{inc.DownSites, inc.Sites, inc.DownNetworks, inc.Networks}
 }
 
 // covered says whether an open provider-side incident already tells of t.
@@ -157,6 +167,7 @@ func (e *Engine) reopen(now time.Time, f finding) *live {
 		clear(l.proof)
 		clear(l.well)
 		l.healthy, l.told = time.Time{}, false
+		l.top, l.pauseFrom, l.pauseTo = failing{}, time.Time{}, time.Time{}
 		e.feed(now, l, f)
 		e.announce(now, l, Opened)
 		return l
@@ -226,6 +237,9 @@ func (l *live) count(f finding) {
 	}
 	inc.DownSites, inc.Sites = f.reason.DownSites, f.reason.Sites
 	inc.DownNetworks, inc.Networks = f.reason.DownNetworks, f.reason.Networks
+	if inc.DownSites >= l.top.down {
+		l.top = countsOf(inc)
+	}
 	inc.Layer, inc.Cause = "", f.cause.String()
 	if f.layer != probes.LayerNone {
 		inc.Layer = f.layer.String()

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -50,6 +51,11 @@ func (e *Engine) Restore(now time.Time, open []Incident) {
 		case in.State.Open() && len(e.open) < maxOpen:
 			if in.State == Recovering {
 				l.healthy = now // a fresh minute of health: we did not watch
+			}
+			if len(l.quiet) == 0 && (in.Kind == KindSite || in.Kind == KindNetwork) {
+				// Nobody has said anything yet: what was known is the past.
+				l.inc.CoverageLost, l.dirty = true, true
+				l.unwell = strings.HasSuffix(in.Title, unwellTitle)
 			}
 			e.open = append(e.open, l)
 		case !in.State.Open() && now.Sub(in.Resolved) <= e.rule.Reopen && len(e.recent) < maxRecent:

@@ -5,37 +5,43 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"picket/probes"
 )
 
 // This file puts findings into words. Rules: counts are sites and ISPs, never
 // agents; likely, never "probable"; silence is "lost contact" until there is
 // evidence; between an ISP and a cloud neither is blamed.
 
-// describe writes title, summary and the reason's sentence.
+// describe writes title, summary and the reason's sentence. What is claimed in
+// the present tense is so now: once it is well again, the finding is the past.
 func (e *Engine) describe(now time.Time, l *live) {
 	inc := &l.inc
 	inc.Evidence = l.sortedProof()
 	subject := e.subject(l)
+	past := inc.State == Recovering || inc.State == Resolved && !inc.Recovered.IsZero() && inc.Reason.Code != Unwatched && inc.SupersededBy == ""
 	switch inc.Kind {
 	case KindSite, KindNetwork, KindFleet, KindCollector:
 		if len(l.quiet) > 0 {
-			inc.Title, inc.Reason.Text = e.silenceText(l, subject)
-		} else {
-			inc.Title = subject + ": cannot reach most of what we watch"
-			inc.Reason.Text = e.localText(l, subject)
+			inc.Title, inc.Reason.Text = e.silenceText(now, l, subject)
+			break
 		}
+		l.unwell = !past && e.unwell(now, l) || past && l.unwell
+		if inc.Title = subject + ": cannot reach most of what we watch"; l.unwell {
+			inc.Title = subject + unwellTitle
+		}
+		inc.Reason.Text = e.localText(now, l, subject)
 	case KindNetworkProvider:
 		inc.Title = "Trouble between " + inc.Network + " and " + display(inc.Provider)
-		inc.Reason.Text = e.pathText(l)
+		inc.Reason.Text = e.pathText(now, l)
 	default:
 		if inc.Title = subject + ": outage"; inc.Reason.Code == Alone {
 			inc.Title = subject + ": unreachable from one site"
 		}
 		inc.Reason.Text = e.outageText(l, subject)
 	}
-	inc.Summary = inc.Reason.Text + e.aftermath(l)
+	if past {
+		inc.Reason.Text = e.pastText(l, subject)
+	}
+	inc.Summary = inc.Reason.Text + e.aftermath(now, l)
 }
 
 // subject names what is blamed.
@@ -89,9 +95,9 @@ func (e *Engine) outageText(l *live, subject string) string {
 	case Alone:
 		fmt.Fprintf(&b, "%s is unreachable from the only site that looks", subject)
 	default:
-		fmt.Fprintf(&b, "%s cannot reach %s", sitesOf(inc), subject)
+		fmt.Fprintf(&b, "%s cannot reach %s", countsOf(inc).onISPs(), subject)
 	}
-	fmt.Fprintf(&b, ": %s.", causeText(inc.Cause))
+	fmt.Fprintf(&b, ": %s.", causeText(inc.Cause, 1))
 	b.WriteString(e.references(l))
 	if e.oneRegion() && inc.Reason.Code != Alone {
 		b.WriteString(" All of them look from one region: this is true from where we look.")
@@ -153,15 +159,19 @@ func (e *Engine) oneRegion() bool {
 	return !slices.ContainsFunc(e.sites, func(s *site) bool { return s.Region != e.sites[0].Region })
 }
 
-func (e *Engine) pathText(l *live) string {
+func (e *Engine) pathText(now time.Time, l *live) string {
 	inc := &l.inc
 	p := display(inc.Provider)
+	who := countsOf(inc).ofSites()
 	if inc.Reason.Code == OneISP {
 		return fmt.Sprintf("%s, all on %s, cannot reach %s: %s.%s With one ISP we cannot tell %s from the ISP's path to it.",
-			sitesCount(inc), inc.Network, e.pathSubject(inc), causeText(inc.Cause), e.references(l), p)
+			who, inc.Network, e.pathSubject(inc), causeText(inc.Cause, 1), e.references(l), p)
 	}
-	return fmt.Sprintf("%s on %s cannot reach %s: %s. Sites on other ISPs reach it. The trouble lies between %s and %s.",
-		sitesCount(inc), inc.Network, p, causeText(inc.Cause), inc.Network, p)
+	text := fmt.Sprintf("%s on %s cannot reach %s: %s.", who, inc.Network, p, causeText(inc.Cause, 1))
+	if c := e.contrastTo(now, l.scope, inc.Targets); c.clear(e.rule) {
+		text += fmt.Sprintf(" %d of %s on other ISPs can.", c.well, plural(c.sites, "site"))
+	}
+	return text + fmt.Sprintf(" The trouble lies between %s and %s.", inc.Network, p)
 }
 
 func (e *Engine) pathSubject(inc *Incident) string {
@@ -173,26 +183,8 @@ func (e *Engine) pathSubject(inc *Incident) string {
 	return display(inc.Provider)
 }
 
-// localText is the sentence of a site or network that is in contact but fails
-// towards nearly everything.
-func (e *Engine) localText(l *live, subject string) string {
-	inc := &l.inc
-	provs := map[string]bool{}
-	for _, id := range inc.Targets {
-		if t := e.targetByID[id]; t != nil {
-			provs[t.Provider] = true
-		}
-	}
-	who := subject
-	if inc.Kind == KindNetwork {
-		who = sitesCount(inc) + " on " + subject
-	}
-	return fmt.Sprintf("%s cannot reach %s of %s: %s. Other sites reach them, so the trouble is on this side: the line, its firewall or its DNS.",
-		who, plural(len(inc.Targets), "service"), plural(len(provs), "cloud"), causeText(inc.Cause))
-}
-
 // silenceText is title and sentence of what is told of silence.
-func (e *Engine) silenceText(l *live, subject string) (title, text string) {
+func (e *Engine) silenceText(now time.Time, l *live, subject string) (title, text string) {
 	inc := &l.inc
 	since := inc.Started.UTC().Format("15:04:05") + " UTC"
 	switch inc.Reason.Code {
@@ -201,7 +193,7 @@ func (e *Engine) silenceText(l *live, subject string) (title, text string) {
 		if n, from, to := e.spell(l); n > 0 {
 			return title, fmt.Sprintf("The line of %s was down from %s to %s: %s, delivered afterwards, say so.", subject, clock(from), clock(to), "its own results")
 		}
-		return title, fmt.Sprintf("Line or power of %s is down since %s: its Picket agents fell silent at the same moment while other sites are heard.", subject, since)
+		return title, fmt.Sprintf("Line or power of %s is down since %s: its Picket agents fell silent at the same moment%s.", subject, since, e.whileHeard(now, l, "other sites are heard"))
 	case ContactOnly:
 		return "Lost contact with " + subject, fmt.Sprintf("%s was not heard since %s, but its line worked: its own results, delivered afterwards, are good. Only the way to the Picket server was cut.", subject, since)
 	case Stopped:
@@ -210,7 +202,7 @@ func (e *Engine) silenceText(l *live, subject string) (title, text string) {
 		}
 		return "Picket fleet: stopped at " + plural(len(l.quiet), "site"), fmt.Sprintf("Picket was stopped at %d of %s at about the same time, on purpose or by a restart. Nothing is known of their lines.", inc.DownSites, plural(inc.Sites, "site"))
 	case NetworkSilent:
-		return "Lost contact with " + subject, fmt.Sprintf("%d of %s on %s fell silent together since %s while other ISPs are heard: most likely %s itself.", inc.DownSites, plural(inc.Sites, "site"), subject, since, subject)
+		return "Lost contact with " + subject, fmt.Sprintf("%d of %s on %s fell silent together since %s%s: most likely %s itself.", inc.DownSites, plural(inc.Sites, "site"), subject, since, e.whileHeard(now, l, "other ISPs are heard"), subject)
 	case FleetSilent:
 		return "Picket fleet: lost contact with " + plural(inc.DownSites, "site"), fmt.Sprintf("%d of %s on %s fell silent together since %s. That is no one line: look at the hosts (updates, reboots) and at the way to the Picket server.", inc.DownSites, plural(inc.Sites, "site"), plural(inc.DownNetworks, "ISP"), since)
 	case AllSilent:
@@ -236,30 +228,6 @@ func (e *Engine) spell(l *live) (n int, from, to time.Time) {
 	return n, from, to
 }
 
-// aftermath is appended once an incident heals or ends.
-func (e *Engine) aftermath(l *live) string {
-	inc := &l.inc
-	var b strings.Builder
-	if inc.Again > 0 && inc.State != Resolved {
-		b.WriteString(" It is back again.")
-	}
-	switch {
-	case inc.SupersededBy != "":
-		b.WriteString(" It is part of a wider incident.")
-	case inc.State == Resolved && inc.Reason.Code == Unwatched:
-		b.WriteString(" It is no longer watched.")
-	case inc.State == Resolved:
-		fmt.Fprintf(&b, " Over since %s after %s.", clock(inc.Recovered), inc.Recovered.Sub(inc.Started).Round(time.Second))
-	case inc.State == Recovering && len(l.quiet) > 0:
-		b.WriteString(" It is heard again; we watch whether it lasts.")
-	case inc.State == Recovering:
-		b.WriteString(" It is well again; we watch whether it lasts.")
-	case inc.CoverageLost:
-		b.WriteString(" Too few of these sites can tell whether it is over.")
-	}
-	return b.String()
-}
-
 func verdictText(v *Verdict) string {
 	isps := plural(v.Networks, "ISP")
 	switch {
@@ -273,16 +241,15 @@ func verdictText(v *Verdict) string {
 	return fmt.Sprintf("Mixed results: %d of %s on %s cannot reach it.", v.DownSites, plural(v.Sites, "site"), plural(v.DownNetworks, "ISP"))
 }
 
-// sitesOf is "9 of 11 sites on 6 ISPs".
-func sitesOf(inc *Incident) string {
-	return sitesCount(inc) + " on " + plural(inc.DownNetworks, "ISP")
-}
+// onISPs is "9 of 11 sites on 6 ISPs".
+func (c failing) onISPs() string { return c.ofSites() + " on " + plural(c.downNets, "ISP") }
 
-func sitesCount(inc *Incident) string {
-	if inc.Sites <= 1 {
+// ofSites is "9 of 11 sites".
+func (c failing) ofSites() string {
+	if c.sites <= 1 {
 		return "1 site"
 	}
-	return fmt.Sprintf("%d of %d sites", inc.DownSites, inc.Sites)
+	return fmt.Sprintf("%d of %d sites", c.down, c.sites)
 }
 
 func plural(n int, what string) string {
@@ -311,43 +278,4 @@ func display(provider string) string {
 		return "OVHcloud"
 	}
 	return strings.ToUpper(provider[:1]) + provider[1:]
-}
-
-// causeText is a cause in words, after "cannot reach X: ".
-func causeText(cause string) string {
-	for c, s := range causeTexts() {
-		if c.String() == cause {
-			return s
-		}
-	}
-	return "it does not answer as it should"
-}
-
-func causeTexts() map[probes.Cause]string {
-	return map[probes.Cause]string{
-		probes.DNSTimeout:     "its name servers do not answer",
-		probes.DNSServfail:    "its name cannot be resolved (server failure)",
-		probes.DNSNXDomain:    "its name does not exist",
-		probes.DNSRefused:     "its name servers refuse to answer",
-		probes.DNSEmpty:       "its name has no address",
-		probes.DNSUnreachable: "its name servers are unreachable",
-		probes.DNSMalformed:   "its name servers give unreadable answers",
-		probes.TCPTimeout:     "connections time out",
-		probes.TCPRefused:     "connections are refused",
-		probes.TCPReset:       "connections are reset",
-		probes.TCPUnreachable: "the network says it is unreachable",
-		probes.TLSTimeout:     "the TLS handshake times out",
-		probes.TLSAlert:       "the TLS handshake is rejected",
-		probes.TLSExpired:     "its certificate has expired",
-		probes.TLSNotYetValid: "its certificate is not yet valid",
-		probes.TLSName:        "its certificate is for another name",
-		probes.TLSUntrusted:   "its certificate is not trusted",
-		probes.TLSReset:       "the TLS handshake is cut off",
-		probes.TLSProtocol:    "it does not speak TLS",
-		probes.HTTPTimeout:    "it accepts connections but does not answer",
-		probes.HTTPStatus:     "it answers with errors",
-		probes.HTTPBody:       "it answers with the wrong content",
-		probes.HTTPReset:      "it cuts requests off",
-		probes.HTTPMalformed:  "its answers are unreadable",
-	}
 }

@@ -63,14 +63,14 @@ func (s *Store) Totals(ctx context.Context) (Totals, error) {
 		})
 		return err
 	}
-	err := each(`SELECT agent, sum(received) FROM marks GROUP BY agent`, func(agent string, n int64) {
+	err := each(`SELECT agent, CAST(total(received) AS INTEGER) FROM marks GROUP BY agent`, func(agent string, n int64) {
 		t.Agents[agent] = uint64(n)
 		t.Results += uint64(n)
 	})
 	if err != nil {
 		return Totals{}, fmt.Errorf("total results: %w", err)
 	}
-	err = each(`SELECT reason, sum(n) FROM losses GROUP BY reason`, func(reason string, n int64) {
+	err = each(`SELECT reason, CAST(total(n) AS INTEGER) FROM losses GROUP BY reason`, func(reason string, n int64) {
 		var number uint8
 		if _, err := fmt.Sscan(reason, &number); err == nil {
 			t.Lost[fleet.LossReason(number).String()] += uint64(n)

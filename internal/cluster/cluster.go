@@ -39,6 +39,10 @@
 //     healed partition would stay apart. So the members we miss are asked to join
 //     from time to time, at random between 60 and 120 s, at once when the roster
 //     gains a name or the line comes back, and every 5 s while we see nobody.
+//   - It allocates what the first bytes of a stream promise: a million members,
+//     20 MiB of user state, 40 MiB behind a compressed message. Whoever is on the
+//     roster can say so in 37 bytes. What comes in is therefore read by entry.go
+//     first, and only what our own settings can send reaches memberlist.
 //   - The LAN profile (probe every second, death after about ten) holds over
 //     relayed lines, too; the WAN profile would take a minute to notice a death.
 package cluster
@@ -201,7 +205,8 @@ func (c *Cluster) config() *memberlist.Config {
 	m.Transport = c.transport
 	m.Label = c.o.Label
 	m.RequireNodeNames = true
-	m.DisableTcpPings = true // packets and streams share the line
+	m.DisableTcpPings = true    // packets and streams share the line
+	m.EnableCompression = false // a few bytes could become 40 MiB: see entry.go
 	// A QUIC datagram takes 1163 to 1415 bytes, and memberlist adds a checksum
 	// and the label to what it counts.
 	m.UDPBufferSize = 1100

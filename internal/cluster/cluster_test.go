@@ -261,9 +261,9 @@ func TestStreamsAreCountedAndClosed(t *testing.T) {
 		}
 		closed := 0
 		var ends []net.Conn
-		for range maxWaiting + 5 { // nobody takes them: it does not run
+		for i := range maxInbound + 5 { // nobody takes them: it does not run
 			here, there := net.Pipe()
-			c.Stream(fleet.Address("agent-01"), there)
+			c.Stream(fleet.Address(fmt.Sprint("agent-", i)), there)
 			here.SetReadDeadline(time.Now().Add(time.Second))
 			ends = append(ends, here)
 		}
@@ -304,30 +304,31 @@ func TestAStreamIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	here, there := net.Pipe()
+	sent := make(chan int, 1)
 	go func() {
 		defer here.Close()
-		b := make([]byte, 64<<10)
+		total := 0
+		b := labelled(state(maxNodes, 0))
 		for {
-			if _, err := here.Write(b); err != nil {
+			n, err := here.Write(b)
+			total += n
+			if err != nil {
+				sent <- total
 				return
 			}
+			b = node(maxValue)
 		}
 	}()
 	s, err := c.transport.keep(there, fleet.Address("a"), fleet.Address("b"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
-	total, b := 0, make([]byte, 100_000)
-	for {
-		n, err := s.Read(b)
-		total += n
-		if err != nil {
-			break
-		}
+	if n, err := s.Read(make([]byte, 100_000)); n > 0 || err == nil {
+		t.Errorf("read %d bytes of an endless message: %v", n, err)
 	}
-	if total != maxStream {
-		t.Errorf("read %d bytes, want %d", total, maxStream)
+	s.Close()
+	if n := <-sent; n != maxStream {
+		t.Errorf("%d bytes were taken, want %d", n, maxStream)
 	}
 }
 

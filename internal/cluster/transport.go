@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -16,9 +17,10 @@ import (
 
 const (
 	maxPackets = 256     // waiting for memberlist; more are dropped
-	maxWaiting = 16      // streams waiting for memberlist
+	maxInbound = 8       // streams open at once that others opened; an honest one comes again
+	maxSource  = 2       // of them from one member, who has one exchange at a time
 	maxStreams = 64      // streams open at once, both ways
-	maxStream  = 4 << 20 // bytes read of one stream; 500 members are about 0.2 MiB
+	maxStream  = 1 << 20 // bytes read of one stream; 500 members are about 0.3 MiB
 )
 
 // transport is memberlist's network over a [Link]. Its channels are never
@@ -45,7 +47,7 @@ func newTransport(name string, link Link, back func()) *transport {
 	t := &transport{
 		me: fleet.Address(name), link: link, back: back,
 		packets: make(chan *memberlist.Packet, maxPackets),
-		streams: make(chan net.Conn, maxWaiting),
+		streams: make(chan net.Conn, maxInbound),
 		open:    make(map[*stream]struct{}),
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
@@ -134,7 +136,7 @@ func (t *transport) PacketCh() <-chan *memberlist.Packet { return t.packets }
 func (t *transport) StreamCh() <-chan net.Conn { return t.streams }
 
 func (t *transport) packet(src netip.Addr, b []byte) {
-	if len(b) == 0 {
+	if !honestPacket(b) {
 		return
 	}
 	select {
@@ -188,9 +190,9 @@ func (t *transport) closeAll() {
 
 // keep makes conn one of the open streams, or closes it.
 func (t *transport) keep(conn net.Conn, local, remote netip.Addr, outgoing bool) (*stream, error) {
-	s := &stream{Conn: conn, t: t, local: vaddr(local), remote: vaddr(remote), left: maxStream}
+	s := &stream{Conn: conn, t: t, local: vaddr(local), remote: vaddr(remote), outgoing: outgoing}
 	t.mu.Lock()
-	refused := t.stopped || outgoing && t.refuse || len(t.open) >= maxStreams
+	refused := t.stopped || outgoing && t.refuse || len(t.open) >= maxStreams || !outgoing && t.crowdedLocked(remote)
 	if !refused {
 		t.open[s] = struct{}{}
 	}
@@ -202,13 +204,32 @@ func (t *transport) keep(conn net.Conn, local, remote netip.Addr, outgoing bool)
 	return s, nil
 }
 
-// stream is a [net.Conn] that names virtual addresses, reads no more than
-// maxStream bytes, and is counted while it is open. One goroutine reads it.
+// crowdedLocked says that no further stream from remote may be taken.
+func (t *transport) crowdedLocked(remote netip.Addr) bool {
+	all, its := 0, 0
+	for s := range t.open {
+		if s.outgoing {
+			continue
+		}
+		all++
+		if s.remote == vaddr(remote) {
+			its++
+		}
+	}
+	return all >= maxInbound || its >= maxSource
+}
+
+// stream is a [net.Conn] that names virtual addresses, reads one honest message
+// of at most maxStream bytes ([readExchange]), and is counted while it is open.
+// One goroutine reads it.
 type stream struct {
 	net.Conn
 	t             *transport
 	local, remote vaddr
-	left          int
+	outgoing      bool
+	opened        bool   // the message was read
+	ahead         []byte // what of it memberlist has not read yet
+	bad           error  // why there is none
 	once          sync.Once
 	closed        error
 }
@@ -216,13 +237,22 @@ type stream struct {
 func (s *stream) LocalAddr() net.Addr  { return s.local }
 func (s *stream) RemoteAddr() net.Addr { return s.remote }
 
+// Read blocks until the whole message is there, within the deadline that
+// memberlist sets on every stream; behind the message the stream ends.
 func (s *stream) Read(b []byte) (int, error) {
-	if s.left <= 0 {
-		return 0, fmt.Errorf("stream from %v is longer than %d bytes", s.remote, maxStream)
+	if !s.opened {
+		s.opened = true
+		s.ahead, s.bad = readExchange(io.LimitReader(s.Conn, maxStream), s.outgoing)
 	}
-	n, err := s.Conn.Read(b[:min(len(b), s.left)])
-	s.left -= n
-	return n, err
+	if s.bad != nil {
+		return 0, s.bad
+	}
+	if len(s.ahead) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, s.ahead)
+	s.ahead = s.ahead[n:]
+	return n, nil
 }
 
 func (s *stream) Close() error {

@@ -147,7 +147,7 @@ func (s *Server) redeemed(ctx context.Context, remote netip.AddrPort, req EnrolR
 		s.log.Error("enrolment failed", "remote", remote, "token", req.TokenID, "err", err)
 		return &wire.EnrolReply{RefusedCode: "busy", RefusedMessage: "the collector could not enrol the agent; its log says why; try again"}, nil
 	}
-	s.log.Info("agent enrolled", "agent", resp.Agent, "site", resp.Site, "remote", remote, "token", req.TokenID, "host", req.Hostname)
+	s.log.Info("agent enrolled", "agent", resp.Agent, "site", resp.Site, "network", resp.Network.Name, "remote", remote, "token", req.TokenID, "host", req.Hostname)
 	return resp.wire(), nil
 }
 

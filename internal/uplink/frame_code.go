@@ -25,11 +25,13 @@ const (
 	CodeBusy       Code = 6 // not now; come again later
 	CodeTimeout    Code = 7 // the peer was silent where it had to speak
 	CodeRenewed    Code = 8 // the agent comes back with its new certificate
+	CodeMoved      Code = 9 // the agent's address changed: come back, so that its network is known
 )
 
 var codeNames = map[Code]string{
 	CodeShutdown: "shutdown", CodeSuperseded: "superseded", CodeRevoked: "revoked", CodeRefused: "refused", CodeProtocol: "protocol",
 	CodeVersion: "version", CodeBusy: "busy", CodeTimeout: "timeout", CodeRenewed: "renewed",
+	CodeMoved: "moved",
 }
 
 // String returns the name used in logs and by [Server.Disconnect].

@@ -216,10 +216,17 @@ func (x *session) pace(ctx context.Context) error {
 	return nil
 }
 
-// seen tells the handler of a sign of life, not too often.
+// seen tells the handler of a sign of life, not too often. A session whose
+// packets come from another address (the site's router switched to its second
+// line; QUIC follows by itself) ends: the agent comes back at once, and its
+// network is decided anew. Another port alone is a NAT's business.
 func (x *session) seen() {
 	now, last := time.Now().UnixNano(), x.seenAt.Load()
-	if now-last >= int64(seenEvery) && x.seenAt.CompareAndSwap(last, now) {
-		x.s.o.Handler.Seen(x.agent)
+	if now-last < int64(seenEvery) || !x.seenAt.CompareAndSwap(last, now) {
+		return
+	}
+	x.s.o.Handler.Seen(x.agent)
+	if x.welcomed.Load() && x.remote().Addr() != x.from {
+		x.close(CodeMoved, "seen from another address")
 	}
 }

@@ -49,6 +49,10 @@ type session struct {
 	sent    *bucket       // datagrams it sent
 	spoke   *bucket       // control frames it sent
 
+	// from is the address that the hello came from: the network that the agent
+	// is on was decided by it. Written before welcomed is.
+	from netip.Addr
+
 	welcomed  atomic.Bool
 	seenAt    atomic.Int64  // UnixNano
 	renewing  atomic.Bool   // one renewal at a time
@@ -231,6 +235,7 @@ func (x *session) welcome(ctx context.Context, h *wire.Hello) ([]fleet.Mark, err
 	}
 	ask, cancel := context.WithTimeout(ctx, handlerWait)
 	defer cancel()
+	x.from = x.remote().Addr()
 	w, err := x.s.o.Handler.Hello(ask, x.agent, x.remote(), hello)
 	if err != nil {
 		return nil, x.refused("hello", err)
