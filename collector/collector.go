@@ -190,6 +190,7 @@ func (c *Collector) Run(ctx context.Context) error {
 	g.Go(func() error { c.telemetry.run(ctx); return nil })
 	g.Go(func() error { return ended(ctx, c.alerts.sender.Run(ctx)) })
 	g.Go(func() error { c.keepFleet(ctx); return nil })
+	g.Go(func() error { c.keepPoints(ctx); return nil })
 	g.Go(func() error { return c.keepHouse(ctx) })
 	g.Go(func() error { return c.servePages(ctx) })
 	c.log.Info("collector is up", "agents", c.o.Sockets.Agents.LocalAddr(), "page", pageURL(c.o.Sockets))

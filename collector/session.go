@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"net"
 	"net/netip"
@@ -33,7 +34,7 @@ func (s sessions) Enrol(ctx context.Context, remote netip.AddrPort, r uplink.Enr
 	}
 	key := sha256.Sum256(csr.RawSubjectPublicKeyInfo)
 	a, err := c.store.Redeem(ctx, r.TokenID, r.Secret, store.NewAgent{
-		ID: id, NotAfter: now.Add(agentLife), Version: r.Version, OS: r.OS, Hostname: r.Hostname, Key: key[:],
+		ID: id, NotAfter: notAfter(chain), Version: r.Version, OS: r.OS, Hostname: r.Hostname, Key: key[:],
 	}, now)
 	if err != nil {
 		return uplink.EnrolResponse{}, refuseToken(err)
@@ -54,8 +55,18 @@ func (s sessions) Enrol(ctx context.Context, remote netip.AddrPort, r uplink.Enr
 	}, nil
 }
 
-// agentLife is how long an agent's certificate lives (identity signs for it).
-const agentLife = 30 * 24 * time.Hour
+// notAfter is the end of the certificate at the head of a chain in PEM.
+func notAfter(chain []byte) time.Time {
+	block, _ := pem.Decode(chain)
+	if block == nil {
+		return time.Time{}
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return time.Time{}
+	}
+	return cert.NotAfter
+}
 
 func refuseToken(err error) error {
 	for cause, r := range map[error]uplink.Refusal{
@@ -143,9 +154,6 @@ func (s sessions) Seen(agent string) {
 func (s sessions) Health(agent string, h uplink.Health) {
 	s.c.judge.health(agent, h)
 	s.c.agents.note(agent, func(t *told) { t.health = h })
-	if a, ok := s.c.registry.agent(agent); ok {
-		s.c.telemetry.agent(a, h, time.Now())
-	}
 }
 
 func (s sessions) Applied(agent string, config uint64, refused string) {
@@ -166,7 +174,7 @@ func (s sessions) Renew(ctx context.Context, agent string, csr []byte) ([]byte, 
 	if err != nil {
 		return nil, &uplink.Refusal{Code: "csr", Message: err.Error()}
 	}
-	return chain, s.c.store.Renewed(ctx, agent, now.Add(agentLife))
+	return chain, s.c.store.Renewed(ctx, agent, notAfter(chain))
 }
 
 func (s sessions) Gone(agent string, clean bool, reason string) {

@@ -113,7 +113,10 @@ func (s source) Agents(ctx context.Context) ([]web.Agent, error) {
 		}
 		if x, ok := sessions[a.ID]; ok {
 			list[i].Connected, list[i].Transport, list[i].Remote = true, x.Transport, x.Remote.String()
-			list[i].RTT, list[i].Since, list[i].Seen = x.RTT, x.Since, time.Now()
+			list[i].RTT, list[i].Since = x.RTT, x.Since
+		}
+		if m, ok := s.c.registry.agent(a.ID); ok {
+			list[i].Seen = m.Seen // fresher than what is stored
 		}
 		s.c.agents.fill(&list[i])
 	}
@@ -212,6 +215,16 @@ func (c *condition) note(agent string, f func(*told)) {
 		c.all[agent] = t
 	}
 	f(t)
+}
+
+// health is what the agent told last; zero if it never did.
+func (c *condition) health(agent string) uplink.Health {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t := c.all[agent]; t != nil {
+		return t.health
+	}
+	return uplink.Health{}
 }
 
 func (c *condition) fill(a *web.Agent) {

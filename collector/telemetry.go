@@ -8,13 +8,13 @@ import (
 
 	"picket/collector/detect"
 	"picket/collector/influx"
-	"picket/collector/store"
+	"picket/collector/web"
 	"picket/internal/uplink"
 )
 
 // telemetry writes what is not a result to InfluxDB: verdicts, incidents and how
-// the agents are. These points are drawn anew all the time, so a full queue
-// drops and counts instead of holding anybody back.
+// the agents are. These points are drawn anew every 30 s, so a full queue drops
+// and counts instead of holding anybody back.
 type telemetry struct {
 	influx  *influx.Writer // nil: none
 	log     *slog.Logger
@@ -40,11 +40,63 @@ func (t *telemetry) put(line []byte) {
 func (t *telemetry) verdict(e detect.VerdictEvent) { t.put(influx.AppendVerdict(nil, verdictPoint(e))) }
 func (t *telemetry) incident(i detect.Incident)    { t.put(influx.AppendIncident(nil, incidentPoint(i))) }
 
-func (t *telemetry) agent(a store.Agent, h uplink.Health, now time.Time) {
-	t.put(influx.AppendAgent(nil, influx.Agent{
-		Client: a.Client, Site: a.Site, Agent: a.ID, Network: a.Network.Group(), OS: a.OS, Version: a.Version,
-		Up: true, Voting: h.Voting, Spool: h.Spool, Skew: h.Offset, RSS: h.RSS, CPU: h.CPU, Transport: "quic", Dropped: h.Dropped, Time: now,
-	}))
+// redraw is how often every agent and every incident that is open or has just
+// ended is drawn anew, so that a point InfluxDB missed does not stay missing.
+const redraw = 30 * time.Second
+
+// keepPoints draws agents and incidents until ctx ends.
+func (c *Collector) keepPoints(ctx context.Context) {
+	if c.influx == nil {
+		return
+	}
+	tick := time.NewTicker(redraw)
+	defer tick.Stop()
+	var told uint64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := c.draw(ctx); err != nil && ctx.Err() == nil {
+			c.log.Error("draw agents and incidents", "err", err)
+		}
+		if n := c.telemetry.dropped.Load(); n > told {
+			c.log.Warn("verdict and agent points could not be written to InfluxDB", "points", n-told)
+			told = n
+		}
+	}
+}
+
+func (c *Collector) draw(ctx context.Context) error {
+	now := time.Now()
+	agents, err := source{c}.Agents(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range agents {
+		if a.Revoked.IsZero() {
+			c.telemetry.put(influx.AppendAgent(nil, agentPoint(a, c.agents.health(a.ID), now)))
+		}
+	}
+	incidents, err := source{c}.Incidents(ctx, false, 200)
+	if err != nil {
+		return err
+	}
+	for _, i := range incidents {
+		if i.State.Open() || now.Sub(i.Resolved) < time.Hour {
+			c.telemetry.incident(i)
+		}
+	}
+	return nil
+}
+
+func agentPoint(a web.Agent, h uplink.Health, now time.Time) influx.Agent {
+	return influx.Agent{
+		Client: a.Client, Site: a.Site, Agent: a.ID, Network: a.Network, OS: a.OS, Version: a.Version,
+		Up: a.Connected, Voting: a.Connected && h.Voting, Spool: h.Spool, Skew: h.Offset, RSS: h.RSS, CPU: h.CPU,
+		Transport: a.Transport, Dropped: h.Dropped, Time: now,
+	}
 }
 
 // run writes what is queued, at most once a second, until ctx ends.
@@ -61,11 +113,12 @@ func (t *telemetry) run(ctx context.Context) {
 		case <-tick.C:
 		}
 		var batch []byte
+		n := uint64(0)
 	gather:
 		for range cap(t.lines) {
 			select {
 			case line := <-t.lines:
-				batch = append(batch, line...)
+				batch, n = append(batch, line...), n+1
 			default:
 				break gather
 			}
@@ -74,7 +127,7 @@ func (t *telemetry) run(ctx context.Context) {
 			continue
 		}
 		if err := t.influx.Write(ctx, batch); err != nil && ctx.Err() == nil {
-			t.dropped.Add(1)
+			t.dropped.Add(n)
 			t.log.Debug("write verdicts", "err", err)
 		}
 	}

@@ -58,14 +58,42 @@ func TestPolicyIsAskedAboutResolvedAddresses(t *testing.T) {
 	want(t, probe(t, Options{Allow: allow}, Spec{Kind: TCP, Port: 1, Host: "mapped.example", Resolver: server}), Unknown, Policy)
 }
 
+func TestCanonical(t *testing.T) {
+	for addr, want := range map[string][]string{
+		"192.0.2.1":              {"192.0.2.1"},
+		"::ffff:192.0.2.1":       {"192.0.2.1"},
+		"2001:db8::1%eth0":       {"2001:db8::1"},
+		"64:ff9b::c000:201%eth0": {"64:ff9b::c000:201", "192.0.2.1"},
+		"2002:c000:201::5":       {"2002:c000:201::5", "192.0.2.1"},
+		"::192.0.2.1":            {"::c000:201", "192.0.2.1"},
+		"64:ff9b:1::c000:201":    {"64:ff9b:1::c000:201", "192.0.2.1"},
+		"64:ff9b:1:c000:2:100::": {"64:ff9b:1:c000:2:100::", "192.0.2.1", "2.1.0.0"},
+	} {
+		var got []string
+		for _, a := range Canonical(netip.MustParseAddr(addr)) {
+			got = append(got, a.String())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", addr, got, want)
+		}
+	}
+	if forms := Canonical(netip.Addr{}); forms != nil {
+		t.Errorf("no address has the forms %v", forms)
+	}
+}
+
 func TestDefaultPolicy(t *testing.T) {
 	for _, a := range []string{"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "169.254.169.254", "fe80::1%eth0", "224.0.0.1", "ff02::1",
-		"0.0.0.0", "0.1.2.3", "::", "255.255.255.255", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "fd00:ec2::254", "100.100.100.200"} {
+		"0.0.0.0", "0.1.2.3", "::", "255.255.255.255", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "fd00:ec2::254", "100.100.100.200",
+		"168.63.129.16", "192.0.0.192", "::1%lo", "fd00:ec2::254%lo", "64:ff9b::a9fe:a9fe%lo", "2002:7f00:1::", "2002:a9fe:a9fe::1", "2002:a83f:8110::",
+		"::127.0.0.1", "::169.254.169.254", "::ffff:0:127.0.0.1", "::ffff:168.63.129.16",
+		"64:ff9b:1::7f00:1", "64:ff9b:1:a9fe:a9:fe00::", "64:ff9b:1:a9fe:a9:fe00::1", "64:ff9b:1:a9:fe:a9fe::", "64:ff9b:1:0:a9:fea9:fe00:0"} {
 		if DefaultPolicy(netip.MustParseAddr(a)) == nil {
 			t.Errorf("%s is allowed", a)
 		}
 	}
-	for _, a := range []string{"192.0.2.1", "10.1.2.3", "192.168.1.1", "100.64.0.1", "2001:db8::1", "fd12::1", "64:ff9b::c000:201"} {
+	for _, a := range []string{"192.0.2.1", "10.1.2.3", "192.168.1.1", "100.64.0.1", "2001:db8::1", "fd12::1", "64:ff9b::c000:201",
+		"2001:db8::1%eth0", "2002:c000:201::1", "64:ff9b:1::c000:201", "64:ff9b:1:c000:2:100::"} {
 		if err := DefaultPolicy(netip.MustParseAddr(a)); err != nil {
 			t.Errorf("%s: %v", a, err)
 		}

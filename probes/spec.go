@@ -114,11 +114,11 @@ func validHost(h string, query bool) error {
 	case strings.HasPrefix(h, "["):
 		return fmt.Errorf("%.60q: write the address without brackets", h)
 	}
-	if _, err := netip.ParseAddr(h); err == nil {
+	if a, err := netip.ParseAddr(h); err == nil {
 		if query {
 			return fmt.Errorf("%s is an address, a dns check asks for a name", h)
 		}
-		return nil
+		return validZone(a)
 	}
 	for _, c := range []byte(h) {
 		switch {
@@ -143,6 +143,16 @@ func validHost(h string, query bool) error {
 	return nil
 }
 
+// validZone refuses a zone where it has no meaning: elsewhere than on a
+// link-local address the system ignores it, but it hides the address from
+// prefixes.
+func validZone(a netip.Addr) error {
+	if a.Zone() != "" && !a.IsLinkLocalUnicast() {
+		return fmt.Errorf("%.60q: only a link-local address has a zone", a)
+	}
+	return nil
+}
+
 func (s Spec) timeout() time.Duration { return cmp.Or(s.Timeout, DefaultTimeout(s.Kind)) }
 
 // port returns the TCP port to connect to.
@@ -163,13 +173,13 @@ func (s Spec) server() (netip.AddrPort, error) {
 		if s.Kind == DNS {
 			port = cmp.Or(s.Port, port)
 		}
-		return netip.AddrPortFrom(a.Unmap(), port), nil
+		return netip.AddrPortFrom(a.Unmap(), port), validZone(a)
 	}
 	ap, err := netip.ParseAddrPort(s.Resolver)
 	if err != nil || ap.Port() == 0 {
 		return netip.AddrPort{}, fmt.Errorf("%q is not an address with a port, such as 192.0.2.53:53", s.Resolver)
 	}
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), nil
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), validZone(ap.Addr())
 }
 
 // qtype returns the record type that a dns probe asks for.

@@ -25,6 +25,12 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 			Query: "mx", Packets: 20, Method: "HEAD", Path: "/?q", Status: []int{200}, Body: "x"}, ""},
 		{"a resolver without port", with(func(s *Spec) { s.Resolver = "192.0.2.53" }), ""},
 
+		{"a zone of the link", with(func(s *Spec) { s.Host, s.Resolver = "fe80::1%eth0", "[fe80::53%eth0]:53" }), ""},
+
+		{"a zone elsewhere", with(func(s *Spec) { s.Host = "fd00:ec2::254%lo" }), "only a link-local address"},
+		{"a zone of loopback", with(func(s *Spec) { s.Host = "::1%lo" }), "only a link-local address"},
+		{"a zone of a resolver", with(func(s *Spec) { s.Resolver = "fd00:ec2::254%lo" }), "only a link-local address"},
+		{"a zone of a resolver with a port", with(func(s *Spec) { s.Resolver = "[64:ff9b::a9fe:a9fe%lo]:53" }), "only a link-local address"},
 		{"no kind", with(func(s *Spec) { s.Kind = 0 }), "kind is missing"},
 		{"a new kind", with(func(s *Spec) { s.Kind = 42 }), "kind(42)"},
 		{"no host", with(func(s *Spec) { s.Host = "" }), "host: missing"},

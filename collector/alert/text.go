@@ -42,18 +42,32 @@ func doNow(event Event, i *detect.Incident) string {
 	}
 	switch i.Kind {
 	case detect.KindSite:
+		first := "Check power, router and line of the site."
 		if i.LineDown {
-			return "1) Call the site's internet provider. 2) Other sites reach the clouds: do not troubleshoot those."
+			first = "Call the site's internet provider."
 		}
-		return "1) Check power, router and line of the site. 2) Other sites reach the clouds: do not troubleshoot those."
+		if othersReach(i) {
+			return "1) " + first + " 2) Other sites reach the clouds: do not troubleshoot those."
+		}
+		return first
 	case detect.KindNetwork:
 		return "1) Open a ticket with this internet provider. 2) Tell the sites on it; move them to their second line if they have one."
 	case detect.KindNetworkProvider:
-		return "1) Tell the sites on this internet provider. 2) Open a ticket with it and quote the times above; other providers reach the cloud."
+		s := "1) Tell the sites on this internet provider. 2) Open a ticket with it and quote the times above"
+		if othersReach(i) {
+			return s + "; other providers reach the cloud."
+		}
+		return s + "."
 	case detect.KindFleet, detect.KindCollector:
 		return "1) Check Picket itself first: until then it sees less than usual. 2) Make no calls about clouds on its word."
 	}
 	return "1) Tell the clients who use it. 2) Do not troubleshoot locally: it is not their equipment. 3) Open a ticket with the provider and quote the times above."
+}
+
+// othersReach says whether the incident stands on sites that reach what the
+// blamed ones do not, and still does: silence compares nothing.
+func othersReach(i *detect.Incident) bool {
+	return i.Reason.Code == detect.Explained && !i.CoverageLost && i.State != detect.Recovering
 }
 
 // Span writes a duration as people say it: 45 s, 14 min, 1 h 47 min, 3 d 2 h.

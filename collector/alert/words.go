@@ -208,7 +208,7 @@ func (w Words) witness(e detect.Evidence) string {
 	if e.Network != "" {
 		parts = append(parts, e.Network)
 	}
-	answer := cmp.Or(CauseWords(e.Cause), oneLine(e.Why), e.Answer)
+	answer := cmp.Or(CauseWords(e.Cause), oneLine(detect.WhyWords(e.Why)), e.Answer)
 	if e.Target != "" {
 		answer = e.Target + ": " + answer
 	}

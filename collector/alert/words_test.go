@@ -106,3 +106,26 @@ func TestEveryCauseHasWords(t *testing.T) {
 		t.Error("a cause of a newer version must be shown as it is")
 	}
 }
+
+func TestAlertClaimsOthersOnlyWhereTheyWereCompared(t *testing.T) {
+	site := detect.Incident{ID: "1", Kind: detect.KindSite, Site: "beta/oslo", State: detect.Confirmed, Reason: detect.Reason{Code: detect.Explained}}
+	path := detect.Incident{ID: "2", Kind: detect.KindNetworkProvider, Network: "ISP-1", Provider: "aws", State: detect.Probable, Reason: detect.Reason{Code: detect.Explained}}
+	claims := func(i detect.Incident) bool {
+		s := doNow(Opened, &i)
+		return strings.Contains(s, "Other sites reach") || strings.Contains(s, "other providers reach")
+	}
+	for _, i := range []detect.Incident{site, path} {
+		if !claims(i) {
+			t.Errorf("%s: what was compared is not told", i.Kind)
+		}
+		for _, code := range []detect.Code{detect.LostContact, detect.LineDown, detect.Stopped, detect.OneISP} {
+			j := i
+			if j.Reason.Code = code; claims(j) {
+				t.Errorf("%s, %s: nobody was compared", i.Kind, code)
+			}
+		}
+		if i.CoverageLost = true; claims(i) {
+			t.Errorf("%s without coverage: nobody can tell now", i.Kind)
+		}
+	}
+}

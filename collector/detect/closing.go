@@ -107,7 +107,10 @@ func (e *Engine) healthOf(now time.Time, l *live) health {
 	}
 	if l.scope.kind == KindSite || l.scope.kind == KindNetwork {
 		if n > 0 && len(l.quiet) == 0 && !h.well {
-			h.seen = h.seen && e.contrastTo(now, l.scope, l.inc.Targets).clear(e.rule)
+			c := e.contrastTo(now, l.scope, l.inc.Targets)
+			h.seen = h.seen && c.clear(e.rule)
+			l.dirty = l.dirty || c.sites != l.others
+			l.others = c.sites
 		}
 		h.relapsed = h.relapsed || float64(again) > e.rule.CloseShare*float64(n)
 		return h

@@ -112,7 +112,7 @@ func (e *Engine) standsBy(ev *Evidence, s *site) bool {
 		return false
 	}
 	return slices.ContainsFunc(s.agents, func(a *agent) bool {
-		return a.cells[i].outcome == probes.Down && a.cells[i].cause.String() == ev.Cause
+		return int(i) < len(a.cells) && a.cells[i].outcome == probes.Down && a.cells[i].cause.String() == ev.Cause
 	})
 }
 
@@ -155,6 +155,9 @@ func (e *Engine) quote(now time.Time, ev *Evidence, s *site, t *target) {
 
 // stillSays says whether the agent's newest word on the check is what it voted.
 func (e *Engine) stillSays(check uint32, an answer) bool {
+	if int(check) >= len(an.agent.cells) {
+		return false // it has left the fleet
+	}
 	c := &an.agent.cells[check]
 	return c.outcome == probes.Down && c.cause == an.cause
 }

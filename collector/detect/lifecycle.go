@@ -31,6 +31,7 @@ type live struct {
 	top                failing
 	pauseFrom, pauseTo time.Time
 	unwell             bool // who fails is also without its own references
+	others             int  // sites that can tell besides those that it blames, when last looked
 	dirty              bool // counts or text changed: told at the next flush
 	told               bool // an event has told of it since it was (re)opened
 }

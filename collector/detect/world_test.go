@@ -312,6 +312,7 @@ func (w *simWorld) confirm(a *simAgent, ask Ask) {
 		wait := time.Duration(0)
 		if first != nil && second != nil {
 			v.Answer, v.Cause, wait = vantage.Down, second.cause, takes(second)
+			v.Err = map[probes.Cause]string{probes.DNSNXDomain: "no such host", probes.TLSTimeout: "handshake timeout"}[second.cause]
 		}
 		if w.lies != nil {
 			v.Answer = w.lies(a, ask.Check, v.Answer)

@@ -133,6 +133,9 @@ func (s *Server) incidentPage(w http.ResponseWriter, r *http.Request) {
 	now := s.o.Now()
 	v := incidentView{Now: now, I: i, Line: line(now, i), Steps: steps(i), Evidence: slices.Clone(i.Evidence)}
 	order := []string{"down", "degraded", "silent", "abstain", "up"}
+	for k := range v.Evidence {
+		v.Evidence[k].Why = detect.WhyWords(v.Evidence[k].Why)
+	}
 	slices.SortStableFunc(v.Evidence, func(a, b detect.Evidence) int {
 		return cmp.Or(cmp.Compare(slices.Index(order, a.Answer), slices.Index(order, b.Answer)), cmp.Compare(a.Site, b.Site), cmp.Compare(a.Target, b.Target))
 	})

@@ -107,6 +107,15 @@ func healthy(s detect.Snapshot, provider func(string) string, sites, isps int) V
 	default:
 		v.Text = fmt.Sprintf("%d of %d providers are healthy %s.", well, len(order), from)
 	}
+	if mute := len(s.Sites) - sites; mute > sites {
+		// Too few look for "healthy" to be said in green.
+		verb := "do"
+		if mute == 1 {
+			verb = "does"
+		}
+		v.State = "no-data"
+		v.Text = strings.TrimSuffix(v.Text, ".") + fmt.Sprintf("; %s %s not vote yet.", plural(mute, "site"), verb)
+	}
 	if len(unseen) > 0 {
 		v.Detail = "No data about " + enumerate(unseen, 5) + "."
 	}

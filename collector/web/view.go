@@ -45,7 +45,7 @@ type cell struct {
 	State  string // ok, disputed, degraded, down, no-data; "" where there is nothing
 	Glyph  string
 	Word   string
-	Counts string // "9/11 sites", "12 sites"
+	Counts string // "9 of 11 fail", "12 sites"
 	Age    string // of the data; "" when there are none
 	Label  string // all of it for a screen reader
 	Link   string // to the incident; "" if there is none
@@ -184,22 +184,33 @@ func worstVerdicts(all []detect.Verdict) map[[2]string]detect.Verdict {
 	worst := map[[2]string]detect.Verdict{}
 	for _, v := range all {
 		key := [2]string{v.Provider, v.Region}
-		if was, ok := worst[key]; v.Client == "" && (!ok || v.State > was.State) {
+		if was, ok := worst[key]; v.Client == "" && (!ok || v.State > was.State || v.State == was.State && v.DownSites > was.DownSites) {
 			worst[key] = v
 		}
 	}
 	return worst
 }
 
-// field words one cell.
+// field words one cell. Its counts are of now. The state comes from the open
+// incident, if there is one, and an incident outlives its last failure by a
+// minute of health: until then the cell is neither down nor healthy.
 func field(now time.Time, provider string, c detect.Cell, worst detect.Verdict) cell {
 	f := cell{Region: regionName(c.Region), State: c.State.String()}
-	f.Glyph, f.Word = glyph(f.State), stateWord(f.State)
+	f.Word = stateWord(f.State)
 	f.Counts = plural(c.Sites, "site")
-	if c.State > detect.OK {
-		f.Counts = fmt.Sprintf("%d/%s", worst.DownSites, plural(worst.Sites, "site"))
+	among := f.Counts + " on " + plural(c.Networks, "ISP")
+	switch {
+	case c.State == detect.NoData:
+	case c.Incident != "" && worst.DownSites == 0:
+		f.State, f.Word = "disputed", "recovering"
+		f.Counts = fmt.Sprintf("0 of %d fail now, not over yet", cmp.Or(worst.Sites, c.Sites))
+		among = f.Counts
+	case c.State > detect.OK:
+		f.Counts = fmt.Sprintf("%d of %d fail", worst.DownSites, worst.Sites)
+		among = fmt.Sprintf("%d of %s on %s fail", worst.DownSites, plural(worst.Sites, "site"), plural(worst.Networks, "ISP"))
 	}
-	label := []string{provider, f.Region + ": " + f.Word, strings.Replace(f.Counts, "/", " of ", 1) + " on " + plural(c.Networks, "ISP")}
+	f.Glyph = glyph(f.State)
+	label := []string{provider, f.Region + ": " + f.Word, among}
 	if c.State > detect.OK && !worst.Since.IsZero() {
 		label = append(label, "since "+clock(worst.Since))
 	}
@@ -248,7 +259,7 @@ func fleetFacts(s detect.Snapshot, st Status) []fact {
 	}
 	facts := []fact{
 		{fmt.Sprintf("%d of %d", sites, len(s.Sites)), "sites voting"},
-		{fmt.Sprint(isps), "ISPs"},
+		{fmt.Sprint(isps), "ISPs voting"},
 		{fmt.Sprintf("%d of %d", st.Connected, st.Agents), "agents connected"},
 		{fmt.Sprint(st.Targets), "targets watched"},
 		{thousands(st.Results), "results"},
@@ -259,7 +270,7 @@ func fleetFacts(s detect.Snapshot, st Status) []fact {
 		if !st.Influx.OK {
 			word = "away"
 		}
-		facts = append(facts, fact{word, "InfluxDB"})
+		facts = append(facts, fact{"InfluxDB", word})
 	}
 	if st.Alerts.Waiting > 0 || st.Alerts.Dead > 0 {
 		facts = append(facts, fact{fmt.Sprintf("%d, %d", st.Alerts.Waiting, st.Alerts.Dead), "alerts waiting, given up"})
@@ -268,7 +279,7 @@ func fleetFacts(s detect.Snapshot, st Status) []fact {
 }
 
 func siteRow(now time.Time, s detect.SiteStatus) siteLine {
-	l := siteLine{ID: s.ID, Network: s.Network, Region: s.VRegion, Why: s.Why}
+	l := siteLine{ID: s.ID, Network: s.Network, Region: s.VRegion, Why: detect.WhyWords(s.Why)}
 	switch rank(s) {
 	case 0:
 		l.State, l.Word = "no-data", "lost contact"
@@ -279,6 +290,9 @@ func siteRow(now time.Time, s detect.SiteStatus) siteLine {
 		l.State, l.Word = "disputed", "not voting"
 	default:
 		l.State, l.Word = "ok", "voting"
+	}
+	if l.Why == l.Word {
+		l.Why = "" // said already
 	}
 	l.Glyph = glyph(l.State)
 	if s.RefsAsked > 0 {

@@ -335,3 +335,61 @@ func TestTheStreamIsQuietWhileOnlyAgesMove(t *testing.T) {
 		t.Error("a cell that goes down is no news")
 	}
 }
+
+func TestCellOfAnIncidentThatNobodySeesFailIsNotRed(t *testing.T) {
+	for _, state := range []detect.VerdictState{detect.Down, detect.OK} {
+		s := outage()
+		for k := range s.snap.Cells {
+			if c := &s.snap.Cells[k]; c.Incident != "" {
+				c.State = state
+			}
+		}
+		for k := range s.snap.Verdicts {
+			if v := &s.snap.Verdicts[k]; v.Target == "borealis-web-north" {
+				v.State, v.DownSites = state, 0
+			}
+		}
+		body := page(t, s, "/")
+		if !strings.Contains(body, `class="field s-disputed" aria-label="borealis, north: recovering, 0 of 1`) || !strings.Contains(body, "fail now, not over yet</span>") ||
+			strings.Contains(body, "field s-down") || strings.Contains(body, "0/1") {
+			t.Errorf("%v: the cell contradicts its counts", state)
+		}
+	}
+	if body := page(t, outage(), "/"); !strings.Contains(body, `<span class="counts">9 of 11 fail</span>`) || !strings.Contains(body, `<span class="counts">12 sites</span>`) {
+		t.Error("counts are not worded")
+	}
+}
+
+func TestHealthSeenByFewIsNotGreen(t *testing.T) {
+	s := calm()
+	for k := 1; k < len(s.snap.Sites); k++ {
+		s.snap.Sites[k].Eligible, s.snap.Sites[k].Why = false, "probation"
+	}
+	v := Sentence(s.snap, s.Provider)
+	if v.Text != "All 3 providers are healthy as seen from 1 site on 1 ISP; 11 sites do not vote yet." || v.State != "no-data" {
+		t.Errorf("%s: %s", v.State, v.Text)
+	}
+	body := page(t, s, "/")
+	if strings.Contains(body, "probation") || !strings.Contains(body, "not voting: new: votes after two good rounds of its references") {
+		t.Error("a reason reaches people as a code")
+	}
+	for k := range s.snap.Sites[:6] {
+		s.snap.Sites[k].Eligible = true
+	}
+	if v := Sentence(s.snap, s.Provider); v.State != "ok" {
+		t.Errorf("half of the sites vote: %s", v.State)
+	}
+}
+
+func TestFleetReadsAsSentences(t *testing.T) {
+	s := calm()
+	s.status.Influx = &Influx{OK: true}
+	s.snap.Sites[3].Connected, s.snap.Sites[3].Eligible, s.snap.Sites[3].Why = false, false, "lost contact"
+	body := page(t, s, "/")
+	if !strings.Contains(body, "<strong>InfluxDB</strong> ok") || !strings.Contains(body, "<strong>6</strong> ISPs voting") {
+		t.Error("tiles")
+	}
+	if strings.Contains(body, "lost contact: lost contact") || !strings.Contains(body, "lost contact</td>") {
+		t.Error("a site's state is said twice, or not at all")
+	}
+}

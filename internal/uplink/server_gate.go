@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -14,30 +13,49 @@ import (
 
 // Bounds on those who have not yet shown who they are.
 const (
-	handshakeRate  = 200  // handshakes a second that are believed without a Retry
-	handshakeBurst = 400  //
+	handshakeRate  = 50   // handshakes a second that are believed without a Retry
+	handshakeBurst = 50   //
 	maxStrangers   = 1024 // connections that have not yet said hello or enrolled
+	maxPerSource   = 16   // of them from one network, or from addresses that are not proven
 	failedTries    = 10   // refused enrolments in a row from one address; a minute gives back
 	failedRefill   = 5    // this many
 	maxRemotes     = 4096 // addresses whose failures are remembered
 )
 
 // gate decides whom to listen to before anything is known of them.
+//
+// The first packet of a handshake takes a place, for as long as the handshake
+// may take, and its source address may be forged: whoever sends a hundred of
+// them a second would fill the table. So those who have not proven their address
+// share [maxPerSource] places; when they are taken, or when much is going on,
+// proof is asked for (a QUIC Retry, which costs an honest agent one round trip
+// and us no memory). Who has proven it has as many places for its own network.
+// Agents that come in larger numbers from behind one address are refused, and
+// come again.
 type gate struct {
 	handshakes *bucket
-	strangers  atomic.Int64
 
-	mu     sync.Mutex // guards the field below
-	failed map[netip.Prefix]*bucket
+	mu        sync.Mutex // guards the fields below
+	strangers int
+	sources   map[netip.Prefix]int // strangers by network; the zero prefix is "not proven"
+	failed    map[netip.Prefix]*bucket
 }
 
 func newGate() *gate {
-	return &gate{handshakes: newBucket(handshakeRate, handshakeBurst), failed: map[netip.Prefix]*bucket{}}
+	return &gate{
+		handshakes: newBucket(handshakeRate, handshakeBurst),
+		sources:    map[netip.Prefix]int{}, failed: map[netip.Prefix]*bucket{},
+	}
 }
 
-// suspect asks for proof of the source address (one round trip more) while
-// handshakes come faster than a fleet's would.
-func (g *gate) suspect(net.Addr) bool { return !g.handshakes.allow(time.Now()) }
+// suspect asks for proof of the source address. It is not asked about addresses
+// that are proven already.
+func (g *gate) suspect(net.Addr) bool {
+	g.mu.Lock()
+	busy := g.strangers > maxStrangers/8 || g.sources[netip.Prefix{}] >= maxPerSource
+	g.mu.Unlock()
+	return busy || !g.handshakes.allow(time.Now())
+}
 
 // strangerKey finds the stranger in the context of its connection.
 type strangerKey struct{}
@@ -45,20 +63,56 @@ type strangerKey struct{}
 // stranger holds one of the places for the unknown until it is known or gone.
 type stranger struct {
 	g    *gate
+	from netip.Prefix
 	once sync.Once
 }
 
-func (s *stranger) known() { s.once.Do(func() { s.g.strangers.Add(-1) }) }
+func (s *stranger) known() { s.once.Do(func() { s.g.leave(s.from) }) }
 
 // admit gives a new connection one of the places for the unknown.
-func (g *gate) admit(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
-	if g.strangers.Add(1) > maxStrangers {
-		g.strangers.Add(-1)
-		return ctx, errors.New("too many connections that have not said hello")
+func (g *gate) admit(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
+	s := &stranger{g: g, from: proven(info)}
+	if err := g.enter(s.from); err != nil {
+		return ctx, err
 	}
-	s := &stranger{g: g}
 	context.AfterFunc(ctx, s.known)
 	return context.WithValue(ctx, strangerKey{}, s), nil
+}
+
+func (g *gate) enter(from netip.Prefix) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.strangers >= maxStrangers:
+		return errors.New("too many connections that have not said hello")
+	case g.sources[from] >= maxPerSource:
+		return errors.New("too many connections from one network that have not said hello")
+	}
+	g.strangers++
+	g.sources[from]++
+	return nil
+}
+
+func (g *gate) leave(from netip.Prefix) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.strangers--
+	if g.sources[from]--; g.sources[from] <= 0 {
+		delete(g.sources, from)
+	}
+}
+
+// proven is the network that a new connection certainly comes from, the zero
+// prefix if that is not certain.
+func proven(info *quic.ClientInfo) netip.Prefix {
+	if info == nil || !info.AddrVerified || info.RemoteAddr == nil {
+		return netip.Prefix{}
+	}
+	ap, err := netip.ParseAddrPort(info.RemoteAddr.String())
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return source(ap.Addr())
 }
 
 // known gives the place of conn back: it has shown who it is.
@@ -68,7 +122,7 @@ func known(conn *quic.Conn) {
 	}
 }
 
-// source is the network that an address's failures are counted for: the
+// source is the network that an address's connections and failures count for: the
 // address itself, or the /64 that one IPv6 host commands.
 func source(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")

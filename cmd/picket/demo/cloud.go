@@ -14,6 +14,7 @@ import (
 	"io"
 	"log"
 	"math/big"
+	mrand "math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -37,8 +38,12 @@ const referenceCount = 5
 
 // firstPort is where the search for free ports starts: below the ranges from
 // which Linux, macOS and Windows draw ephemeral ports, so that a server that
-// is down keeps its port to itself.
-const firstPort = 21000
+// is down keeps its port to itself. The search starts anywhere among portCount
+// ports, so that two demos on one machine hardly meet.
+const (
+	firstPort = 21000
+	portCount = 10000
+)
 
 // cloud is all servers of the simulated providers.
 type cloud struct {
@@ -48,7 +53,7 @@ type cloud struct {
 	mu      sync.Mutex // guards the fields below
 	servers []*server
 	dns     []*dns.Server
-	next    int
+	next    int // offset of the port to try next, from 0 to portCount-1
 }
 
 // server is one service of one provider region.
@@ -66,7 +71,7 @@ func (s *server) host() string {
 
 // startCloud starts everything. Close ends it.
 func startCloud() (*cloud, error) {
-	c := &cloud{next: firstPort}
+	c := &cloud{next: mrand.IntN(portCount)}
 	issuer, err := newIssuer()
 	if err != nil {
 		return nil, err
@@ -99,15 +104,20 @@ func startCloud() (*cloud, error) {
 	return c, nil
 }
 
+// port is the next port of our range to try.
+func (c *cloud) port() string {
+	c.next = (c.next + 1) % portCount
+	return fmt.Sprintf("127.0.0.1:%d", firstPort+c.next)
+}
+
 // freePort listens on the next free port of our range.
 func (c *cloud) freePort() (net.Listener, error) {
-	for ; c.next < firstPort+10000; c.next++ {
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", c.next)); err == nil {
-			c.next++
+	for range portCount {
+		if l, err := net.Listen("tcp", c.port()); err == nil {
 			return l, nil
 		}
 	}
-	return nil, fmt.Errorf("find a free loopback port from %d: none", firstPort)
+	return nil, fmt.Errorf("find a free loopback port from %d to %d: none", firstPort, firstPort+portCount-1)
 }
 
 // start serves on l: TLS for the services, where /healthz answers 200.
@@ -161,12 +171,19 @@ func (c *cloud) heal(ctx context.Context, provider, region string) error {
 	return nil
 }
 
+// againWithin is how long a port may stay taken after its server was stopped.
+const againWithin = 30 * time.Second
+
 // listenAgain listens on an address that was in use a moment ago.
 func listenAgain(ctx context.Context, addr string) (net.Listener, error) {
+	end := time.Now().Add(againWithin)
 	for {
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
-		if err == nil || ctx.Err() != nil {
+		switch {
+		case err == nil || ctx.Err() != nil:
 			return l, err
+		case time.Now().After(end):
+			return nil, &classed{ErrMachine, fmt.Sprintf("another program has taken %s and does not give it back within %s: %v", addr, againWithin, err)}
 		}
 		select {
 		case <-ctx.Done():
@@ -194,8 +211,8 @@ func (c *cloud) startDNS() error {
 		}
 		w.WriteMsg(m)
 	})
-	for ; c.next < firstPort+10000; c.next++ {
-		addr := fmt.Sprintf("127.0.0.1:%d", c.next)
+	for range portCount {
+		addr := c.port()
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
 			continue
@@ -215,7 +232,7 @@ func (c *cloud) startDNS() error {
 		}
 		return nil
 	}
-	return fmt.Errorf("find a free loopback port for DNS from %d: none", firstPort)
+	return fmt.Errorf("find a free loopback port for DNS from %d to %d: none", firstPort, firstPort+portCount-1)
 }
 
 // Close ends every server.

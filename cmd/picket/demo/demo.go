@@ -17,6 +17,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,7 +39,8 @@ type Options struct {
 	// Influx also writes to InfluxDB: "managed" starts one, a URL uses one, ""
 	// uses none.
 	Influx string
-	// Page is where the status page listens; "" means 127.0.0.1:0.
+	// Page is where the status page listens; "" means 127.0.0.1:8443, or a free
+	// port if that one is taken.
 	Page string
 	// Out receives the narration.
 	Out io.Writer
@@ -76,13 +78,40 @@ type Report struct {
 	Why       string  `json:"why,omitempty"`   // what did not hold
 }
 
-// errNotHeld says that the story ran but Picket did not do what it must.
-var errNotHeld = errors.New("the story did not hold")
+// How a demo ends that was not a success. The text of an error does not repeat
+// its class.
+var (
+	// ErrOption: an option makes no sense; nothing was started.
+	ErrOption = errors.New("bad option")
+	// ErrMachine: this machine, or an InfluxDB, does not let the demo play.
+	ErrMachine = errors.New("cannot play here")
+	// ErrInterrupted: it was ended before the story was.
+	ErrInterrupted = errors.New("interrupted before the end of the story")
+	// ErrNotHeld: the story ran, but Picket did not do what it must.
+	ErrNotHeld = errors.New("the story did not hold")
+)
+
+// classed is an error of a class whose text is its own.
+type classed struct {
+	class error
+	text  string
+}
+
+func (e *classed) Error() string        { return e.text }
+func (e *classed) Is(target error) bool { return target == e.class }
+
+func notHeld(format string, args ...any) error {
+	return &classed{ErrNotHeld, fmt.Sprintf(format, args...)}
+}
 
 // Run plays the story. The error is nil only if everything held.
 func Run(ctx context.Context, o Options) error {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o, err := check(ctx, o)
+	if err != nil {
+		return err
 	}
 	// quic-go would print a line about UDP buffer sizes for each of the agents.
 	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
@@ -94,11 +123,14 @@ func Run(ctx context.Context, o Options) error {
 
 	s := &story{o: o, dir: dir, began: time.Now()}
 	err = s.run(ctx)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() != nil && !s.over {
+		err = ErrInterrupted
+	}
+	if err != nil {
 		s.report.Why = err.Error()
 	}
 	s.report.OK = err == nil
-	s.report.Seconds = round(time.Since(s.began))
+	s.report.Seconds = cmp.Or(s.report.Seconds, round(time.Since(s.began)))
 	if o.JSON {
 		line, jerr := json.Marshal(s.report)
 		if jerr != nil {
@@ -111,7 +143,7 @@ func Run(ctx context.Context, o Options) error {
 
 // run builds the stage, plays, and takes the stage down in reverse.
 func (s *story) run(ctx context.Context) (err error) {
-	if s.o.Influx == "managed" {
+	if s.o.Influx == managed {
 		s.say("building and starting a real InfluxDB (the first time takes a minute or two) ...")
 	}
 	if s.stage, err = build(ctx, s.o, s.dir); err != nil {
@@ -125,13 +157,20 @@ func (s *story) run(ctx context.Context) (err error) {
 	defer cancel()
 	defer context.AfterFunc(work, cancel)() // a part that fails ends the story
 	err = s.play(play)
-	if err == nil && !s.o.Once {
-		s.say("")
-		s.say("The page stays up at %s until you press Ctrl-C.", s.stage.pageURL())
-		<-play.Done()
-	}
 	stop()
 	return errors.Join(err, g.Wait(), s.stage.close())
+}
+
+// linger keeps the page up, with the agents at work, until ctx ends. err is how
+// the story ended.
+func (s *story) linger(ctx context.Context, err error) {
+	s.report.Seconds = round(time.Since(s.began))
+	s.say("")
+	if err != nil {
+		s.say("The story did not hold: %v.", err)
+	}
+	s.say("The page stays up at %s until you press Ctrl-C.", s.stage.pageURL())
+	<-ctx.Done()
 }
 
 func round(d time.Duration) float64 {

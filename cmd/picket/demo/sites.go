@@ -41,7 +41,7 @@ func picketYAML(c *cloud, hook, secretFile, influx, page string) string {
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	p("# The configuration of the demo's collector.")
 	p("listen: 127.0.0.1:0")
-	p("http: %s", page)
+	p("http: %q", page)
 	// With 12 sites the default of 1 s would stretch the interval to 12 s.
 	p("politeness: 800ms")
 	if influx != "" {

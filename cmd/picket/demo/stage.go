@@ -63,9 +63,9 @@ func build(ctx context.Context, o Options, dir string) (_ *stage, err error) {
 		return nil, err
 	}
 	influx := o.Influx
-	if influx == "managed" {
+	if influx == managed {
 		if s.influx, err = influxd.Start(ctx, filepath.Join(dir, "influxd")); err != nil {
-			return nil, fmt.Errorf("start InfluxDB: %w", err)
+			return nil, &classed{ErrMachine, fmt.Sprintf("start InfluxDB: %v", err)}
 		}
 		influx = s.influx.URL
 	}
@@ -80,17 +80,13 @@ func (s *stage) buildCollector(ctx context.Context, o Options, secret []byte, in
 	if err := os.WriteFile(secretFile, []byte(hex.EncodeToString(secret)), 0o600); err != nil {
 		return fmt.Errorf("store the webhook's secret: %w", err)
 	}
-	page := o.Page
-	if page == "" {
-		page = "127.0.0.1:0"
-	}
-	src := []byte(picketYAML(s.cloud, s.inbox.url, secretFile, influx, page))
+	src := []byte(picketYAML(s.cloud, s.inbox.url, secretFile, influx, o.Page))
 	file, err := config.Parse("demo.yaml", src)
-	if err != nil {
+	if err != nil { // the page's address is the only text that is not our own
 		return fmt.Errorf("read the demo's configuration: %w", err)
 	}
 	if s.sockets, err = collector.Listen(file, s.dir); err != nil {
-		return err
+		return &classed{ErrMachine, err.Error()}
 	}
 	s.collector, err = collector.New(ctx, collector.Options{
 		File: file, Source: src, Dir: s.dir, Sockets: s.sockets, Version: "demo", Log: o.Log,

@@ -27,7 +27,7 @@ const (
 	detectWithin  = 20 * time.Second
 	alertWithin   = 20 * time.Second
 	siteWithin    = 30 * time.Second
-	resolveWithin = 120 * time.Second
+	resolveWithin = 5 * time.Minute
 )
 
 // story plays and keeps the score.
@@ -37,6 +37,7 @@ type story struct {
 	began  time.Time
 	stage  *stage
 	report Report
+	over   bool // every act was played and counted
 }
 
 // say prints one line of narration with the seconds since the beginning.
@@ -75,8 +76,16 @@ func (s *story) play(ctx context.Context) (err error) {
 	s.say("%d agents joined with one token each: %d sites of 5 clients on %d internet providers.", len(sites), len(sites), len(networks))
 
 	err = s.acts(ctx)
-	if err == nil && !s.o.Once {
-		return nil
+	if !s.o.Once && (err == nil || errors.Is(err, ErrNotHeld)) {
+		if err == nil {
+			err = s.countSoFar(ctx)
+		}
+		if ctx.Err() == nil {
+			s.over = true
+			s.linger(ctx, err)
+		}
+		stop()
+		return errors.Join(err, g.Wait())
 	}
 	stop()
 	if waited := g.Wait(); err == nil {
@@ -100,7 +109,7 @@ func (s *story) acts(ctx context.Context) error {
 // calm waits until every site has seen every target up.
 func (s *story) calm(ctx context.Context) error {
 	s.say("Waiting until every site has seen every service and its references well ...")
-	return s.until(ctx, calmWithin, "all 12 sites vote and every cell of the matrix is healthy", func(now view) bool {
+	return s.until(ctx, calmWithin, fmt.Sprintf("all %d sites vote and every cell of the matrix is healthy", len(sites)), func(now view) bool {
 		for _, at := range now.sites {
 			if !at.Eligible {
 				return false
@@ -125,7 +134,7 @@ func (s *story) regionFails(ctx context.Context) error {
 		return fmt.Errorf("break the cloud: %w", err)
 	}
 	var found detect.Incident
-	err := s.until(ctx, detectWithin, "a confirmed incident of that provider region", func(now view) bool {
+	err := s.until(ctx, detectWithin, "an incident of that provider region is confirmed", func(now view) bool {
 		found, _ = now.find(detect.KindProviderRegion, true)
 		return found.Confidence == detect.ConfidenceConfirmed
 	})
@@ -136,7 +145,7 @@ func (s *story) regionFails(ctx context.Context) error {
 	s.report.Incident = describe(found)
 	s.say("%s after %.1f s: %s", found.Confidence.Word(), s.report.DetectS, found.Summary)
 	if found.Provider != brokenProvider || found.Region != brokenRegion {
-		return fmt.Errorf("%w: blamed %s %s", errNotHeld, found.Provider, found.Region)
+		return notHeld("blamed %s %s", found.Provider, found.Region)
 	}
 	if err := s.hear(ctx, found.ID, broke); err != nil {
 		return err
@@ -151,7 +160,7 @@ func (s *story) hear(ctx context.Context, id string, broke time.Time) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w: no alert about %s in %s", errNotHeld, id, alertWithin)
+			return notHeld("no alert about %s in %s", id, alertWithin)
 		case got := <-s.stage.inbox.alerts:
 			var m alert.Message
 			if err := json.Unmarshal(got.body, &m); err != nil {
@@ -189,7 +198,7 @@ func (s *story) lineIsCut(ctx context.Context) error {
 }
 
 func (s *story) regionResolves(ctx context.Context, healed time.Time) error {
-	err := s.until(ctx, resolveWithin, "the region's incident resolved after a minute of health", func(now view) bool {
+	err := s.until(ctx, resolveWithin, "the region's incident is resolved, after a minute of health", func(now view) bool {
 		i, ok := now.find(detect.KindProviderRegion, false)
 		return ok && i.Region == brokenRegion
 	})
@@ -207,7 +216,7 @@ func (s *story) siteVanishes(ctx context.Context) error {
 	defer line.cut.Store(false)
 	cut := time.Now()
 	var found detect.Incident
-	err := s.until(ctx, siteWithin, "an incident of that site alone", func(now view) bool {
+	err := s.until(ctx, siteWithin, "an incident of that site alone is declared", func(now view) bool {
 		found, _ = now.find(detect.KindSite, true)
 		return found.ID != ""
 	})
@@ -216,9 +225,9 @@ func (s *story) siteVanishes(ctx context.Context) error {
 	}
 	s.report.SiteS = round(time.Since(cut))
 	s.report.Site = describe(found)
-	s.say("%s after %.1f s: %s", found.Confidence.Word(), s.report.SiteS, found.Summary)
+	s.say("%s after %.1f s. %s: %s", found.Confidence.Word(), s.report.SiteS, found.Title, found.Summary)
 	if found.Site != cutSite {
-		return fmt.Errorf("%w: blamed the line of %s", errNotHeld, found.Site)
+		return notHeld("blamed the line of %s", found.Site)
 	}
 	if err := sleep(ctx, 5*time.Second); err != nil {
 		return err
@@ -230,7 +239,7 @@ func (s *story) siteVanishes(ctx context.Context) error {
 // allClear waits until nothing is open and nothing else was ever declared.
 func (s *story) allClear(ctx context.Context) error {
 	var all view
-	err := s.until(ctx, resolveWithin, "no incident open", func(now view) bool {
+	err := s.until(ctx, resolveWithin, "no incident is open", func(now view) bool {
 		all = now
 		return now.open() == 0 && len(now.sites) == len(sites)
 	})
@@ -238,7 +247,7 @@ func (s *story) allClear(ctx context.Context) error {
 		return err
 	}
 	if i, ok := all.find(detect.KindSite, false); ok {
-		s.say("Resolved: %s", i.Summary)
+		s.say("Resolved: %s. It lasted %s.", i.Title, i.Resolved.Sub(i.Started).Round(time.Second))
 	}
 	s.report.False = len(all.incidents) - 2
 	if s.report.False != 0 {
@@ -246,25 +255,64 @@ func (s *story) allClear(ctx context.Context) error {
 		for _, i := range all.incidents {
 			titles = append(titles, string(i.Kind)+": "+i.Title)
 		}
-		return fmt.Errorf("%w: expected two incidents, got %s", errNotHeld, strings.Join(titles, "; "))
+		return notHeld("expected two incidents, got %s", strings.Join(titles, "; "))
 	}
 	s.say("")
 	s.say("Two faults, two findings, no false one. Nobody was told that a client's line is a cloud outage.")
 	return nil
 }
 
-// count compares what the agents made with what the collector has for good.
-func (s *story) count(ctx context.Context) error {
-	for _, a := range s.stage.actors {
-		s.report.Results += a.agent.Made()
+// countSoFar is count while the agents go on: what they had made at one moment
+// must be with the collector soon after it.
+func (s *story) countSoFar(ctx context.Context) error {
+	made := s.made()
+	end := time.Now().Add(10 * time.Second)
+	for {
+		if err := s.take(ctx); err != nil {
+			return err
+		}
+		if s.report.Delivered >= made || time.Now().After(end) {
+			break
+		}
+		if err := sleep(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
 	}
+	s.report.Results = made
+	s.say("%d results made by the agents so far, %d delivered, %d lost.", s.made(), s.report.Delivered, s.report.Lost)
+	if made == 0 || s.report.Lost != 0 || s.report.Delivered < made {
+		return notHeld("%d results made, %d delivered, %d lost", made, s.report.Delivered, s.report.Lost)
+	}
+	return nil
+}
+
+// made is how many results the agents have made up to now.
+func (s *story) made() (n uint64) {
+	for _, a := range s.stage.actors {
+		n += a.agent.Made()
+	}
+	return n
+}
+
+// take reads what the collector has for good.
+func (s *story) take(ctx context.Context) error {
 	totals, err := s.stage.collector.Totals(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("count results: %w", err)
 	}
-	s.report.Delivered = totals.Results
+	s.report.Delivered, s.report.Lost = totals.Results, 0
 	for _, n := range totals.Lost {
 		s.report.Lost += n
+	}
+	return nil
+}
+
+// count compares what the agents made, now that they have ended, with what the
+// collector has for good.
+func (s *story) count(ctx context.Context) error {
+	s.report.Results = s.made()
+	if err := s.take(ctx); err != nil {
+		return err
 	}
 	s.say("%d results made by the agents, %d delivered, %d lost.", s.report.Results, s.report.Delivered, s.report.Lost)
 	if s.stage.influx != nil {
@@ -276,11 +324,12 @@ func (s *story) count(ctx context.Context) error {
 		s.report.Points = &n
 		s.say("%d points in InfluxDB.", n)
 		if n != s.report.Delivered {
-			return fmt.Errorf("%w: %d points in InfluxDB for %d results", errNotHeld, points, s.report.Delivered)
+			return notHeld("%d points in InfluxDB for %d results", points, s.report.Delivered)
 		}
 	}
-	if s.report.Lost != 0 || s.report.Delivered != s.report.Results {
-		return fmt.Errorf("%w: %d results made, %d delivered, %d lost", errNotHeld, s.report.Results, s.report.Delivered, s.report.Lost)
+	s.over = true
+	if s.report.Results == 0 || s.report.Lost != 0 || s.report.Delivered != s.report.Results {
+		return notHeld("%d results made, %d delivered, %d lost", s.report.Results, s.report.Delivered, s.report.Lost)
 	}
 	return nil
 }
@@ -325,13 +374,13 @@ func (v view) open() (n int) {
 }
 
 // until looks at the API every 100 ms until what holds, and fails after within.
-// It says every ten seconds that it is still waiting.
+// It says every 20 s that it is still waiting.
 func (s *story) until(ctx context.Context, within time.Duration, what string, holds func(view) bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("%w: not within %s: %s", errNotHeld, within, what))
+	ctx, cancel := context.WithTimeoutCause(ctx, within, notHeld("not within %s: %s", within, what))
 	defer cancel()
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
-	patience := time.NewTicker(10 * time.Second)
+	patience := time.NewTicker(20 * time.Second)
 	defer patience.Stop()
 	for {
 		if now, err := s.look(ctx); err == nil && holds(now) {
@@ -341,7 +390,7 @@ func (s *story) until(ctx context.Context, within time.Duration, what string, ho
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-patience.C:
-			s.say("... waiting for %s", what)
+			s.say("... waiting until %s", what)
 		case <-look.C:
 		}
 	}
