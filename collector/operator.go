@@ -23,7 +23,7 @@ var (
 	// ErrNoCollector: nothing answers on it.
 	ErrNoCollector = errors.New("no collector answers")
 	// ErrNotYours: it belongs to another user.
-	ErrNotYours = errors.New("the operator socket may only be opened by the collector's user")
+	ErrNotYours = errors.New("it belongs to another user")
 )
 
 // Operator is the client of the operator's socket: the verbs of cmd/picket. Who

@@ -55,6 +55,15 @@
 //     port does not contradict a broken certificate.
 //   - The window that finds chronically bad checks does not take in failures
 //     that an open incident tells of.
+//   - "Others reach it" is counted, never assumed: what blames a site, an ISP or
+//     a path needs other sites that may vote and reach the same targets. A site
+//     without its references is told of as unwell itself, and of no cloud.
+//     When nobody can compare any more the incident says so (coverage lost).
+//   - DOWN, when closing, is what it is when opening: confirmed by a vote or by
+//     a second failure. Once health is reached its minute runs on while F stays
+//     at or below CloseShare; only a share on two sites of two networks (two
+//     sites of an ISP, a fifth of what a site sees) ends the recovery. Then the
+//     counts begin anew, and the peak is told as the past.
 //   - A stopped agent is a [Notice]; a site stopped for five minutes, or a third
 //     of the fleet at once, is an incident of kind fleet.
 //   - While the fleet is in trouble confirmations are capped at likely, for
