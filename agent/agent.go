@@ -30,7 +30,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -84,6 +83,7 @@ type Agent struct {
 
 	offset  atomic.Int64 // nanoseconds to add to our clock to get the collector's
 	slots   chan struct{}
+	budget  askBudget      // rounds to take part in; guarded by asks
 	asks    sync.Mutex     // orders spawn and the end of life, so that nothing begins after Wait
 	asking  sync.WaitGroup // probes and rounds under way
 	dropped atomic.Uint64  // results that could not be kept
@@ -126,7 +126,7 @@ func New(o Options) (*Agent, error) {
 
 // wire makes the parts that need the agent itself.
 func (a *Agent) wire() error {
-	a.prober = probes.New(probes.Options{Allow: policy(a.bundle.Info().Policy), Dial: a.o.Dial})
+	a.prober = probes.New(probes.Options{Allow: guardPolicy(a.bundle.Info().Policy), Dial: a.o.Dial})
 	a.mind = newMind()
 	a.sched = schedule.New(schedule.Options{Fire: a.fire})
 	a.client = uplink.NewClient(uplink.ClientOptions{
@@ -155,7 +155,11 @@ func (a *Agent) wire() error {
 		return fmt.Errorf("start gossip: %w", err)
 	}
 	if cfg := a.state.config(); cfg != nil {
-		a.adopt(*cfg)
+		if err := checkConfig(*cfg); err != nil {
+			a.log.Error("stored configuration left out", "config", cfg.ID, "err", err)
+		} else {
+			a.adopt(*cfg)
+		}
 	}
 	return nil
 }
@@ -237,26 +241,6 @@ func (a *Agent) seat() fleet.Seat {
 
 // now is the time by the collector's clock, as far as it is known.
 func (a *Agent) now() time.Time { return time.Now().Add(time.Duration(a.offset.Load())) }
-
-// policy turns the local allow and deny lists into the question that probes
-// ask for every address. A denied prefix wins over an allowed one, an allowed
-// one over the default.
-func policy(p identity.Policy) func(netip.Addr) error {
-	return func(addr netip.Addr) error {
-		addr = addr.Unmap()
-		for _, d := range p.Deny {
-			if d.Contains(addr) {
-				return fmt.Errorf("%s is denied by this agent's policy (%s)", addr, d)
-			}
-		}
-		for _, ok := range p.Allow {
-			if ok.Contains(addr) {
-				return nil
-			}
-		}
-		return probes.DefaultPolicy(addr)
-	}
-}
 
 func ignoreCancel(err error) error {
 	if errors.Is(err, context.Canceled) {

@@ -132,7 +132,7 @@ func (a *Agent) answer(ctx context.Context, ask uplink.Ask) {
 	vote := uplink.Vote{Round: ask.Round, Attempt: ask.Attempt}
 	cfg := a.mind.config()
 	_, draw, ok := a.mind.confirmation(cfg, ask.Check, referencesAsked)
-	if !ok || cfg.ID != ask.Config {
+	if !ok || cfg.ID != ask.Config || !asked(cfg.Checks[ask.Check]) {
 		vote.Why = vantage.WhyNoCheck.String()
 		a.client.Vote(vote)
 		return

@@ -40,6 +40,9 @@ func (s session) Welcome(w uplink.Welcome) {
 // Config puts a pushed configuration in force: first on disk, so that a
 // restart does not go back to an older one.
 func (s session) Config(cfg fleet.Config) error {
+	if err := checkConfig(cfg); err != nil {
+		return err
+	}
 	if err := s.a.state.setConfig(cfg); err != nil {
 		return err
 	}
@@ -56,7 +59,15 @@ func (s session) Roster(r fleet.Roster) {
 	s.a.tellGossip(s.a.health())
 }
 
+// Ask takes part in a round, within a budget: no collector can make the fleet
+// hammer a target.
 func (s session) Ask(ask uplink.Ask) {
+	s.a.asks.Lock()
+	ok := s.a.budget.take(time.Now())
+	s.a.asks.Unlock()
+	if !ok {
+		return
+	}
 	s.a.spawn(func() {
 		ctx, cancel := context.WithTimeout(s.a.life, ask.Deadline+confirmSpacing+time.Second)
 		defer cancel()
@@ -67,7 +78,8 @@ func (s session) Ask(ask uplink.Ask) {
 func (s session) Disconnected(err error) {
 	switch {
 	case errors.Is(err, uplink.ErrRevoked):
-		s.a.log.Error("this agent was revoked; join again with a new token", "err", err)
+		s.a.log.Error("this agent was revoked; to use this machine again, stop the agent and join it as a new one: "+
+			"picket-agent join --force-new-identity TOKEN", "err", err)
 	case err != nil:
 		s.a.log.Warn("collector away; going on with the stored configuration", "err", err)
 	}

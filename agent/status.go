@@ -143,7 +143,7 @@ func (a *Agent) serveStatus(ctx context.Context, l net.Listener) error {
 var ErrNotRunning = errors.New("no agent is running on this state directory")
 
 // ErrNotYours says that the status socket belongs to another user.
-var ErrNotYours = errors.New("the status socket may only be opened by the agent's user")
+var ErrNotYours = errors.New("it belongs to another user")
 
 // AskStatus asks the agent that runs on dir how it is doing. errors.Is:
 // [ErrNotRunning], [ErrNotYours].

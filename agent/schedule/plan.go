@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"container/heap"
+	"maps"
 	"time"
 
 	"picket/internal/fleet"
@@ -52,25 +53,40 @@ type instant struct {
 type plan struct {
 	jobs calendar
 	byID map[string]*job
-	last instant // of the previous call of step; zero before the first
+	gone map[string]*job // asked within the last second, when they left the config
+	last instant         // of the previous call of step; zero before the first
 }
 
 // jump is by how much the wall clock must depart from the steady one between
 // two looks to count as set, rather than slewed: NTP slews 0.5 ms a second.
 const jump = 100 * time.Millisecond
 
+// second is the shortest interval. Half of it would be too short a distance
+// between two askings, so that is nearly a second, too: the rest is for timers
+// that are late and clocks that are slewed.
+const (
+	second   = time.Second
+	distance = 900 * time.Millisecond
+)
+
 // set replaces the checks. A check that stays, with the interval that it had,
-// keeps its due time; any check keeps the memory of when it was asked last.
+// keeps its due time; any check keeps the memory of when it was asked last, even
+// one that left and comes back within the second. A check without a kind is a
+// blank place, which is not asked.
 func (p *plan) set(now instant, cfg *fleet.Config, slot uint32, sites int) {
-	old := p.byID
+	old := p.remembered(now)
 	p.byID = make(map[string]*job, len(cfg.Checks))
 	p.jobs = make(calendar, 0, len(cfg.Checks))
 	for i := range cfg.Checks {
 		c := &cfg.Checks[i]
+		if c.Spec.Kind == 0 {
+			continue
+		}
 		j := &job{id: c.ID, index: uint32(i), interval: Interval(c.Interval, cfg.Politeness, sites)}
 		if j.interval <= 0 {
 			continue // never asked; validation refuses it long before
 		}
+		j.interval = max(j.interval, second)
 		j.phase = Phase(c.ID, slot, j.interval)
 		o := old[c.ID]
 		if o != nil {
@@ -88,6 +104,23 @@ func (p *plan) set(now instant, cfg *fleet.Config, slot uint32, sites int) {
 		j.place = i
 	}
 	heap.Init(&p.jobs)
+	for id := range p.byID {
+		delete(old, id)
+	}
+	p.gone = old
+}
+
+// remembered returns the jobs of the config, and those that left it and were
+// asked less than a second ago.
+func (p *plan) remembered(now instant) map[string]*job {
+	all := make(map[string]*job, len(p.byID)+len(p.gone))
+	for id, j := range p.gone {
+		if j.fired && now.steady-j.asked < second {
+			all[id] = j
+		}
+	}
+	maps.Copy(all, p.byID)
+	return all
 }
 
 // step looks at the clocks and returns the next job that is due, with the due
@@ -128,7 +161,7 @@ func (p *plan) jumped(now instant) bool {
 }
 
 // aim sets the due time to the first one behind now, at least half an interval
-// after the last asking.
+// after the last asking and not within the second.
 func (j *job) aim(now instant) {
 	into := time.Duration(now.wall.UnixNano() % int64(j.interval)) // since the interval began
 	if into < 0 {                                                  // before 1970
@@ -138,7 +171,7 @@ func (j *job) aim(now instant) {
 	if wait <= 0 {
 		wait += j.interval
 	}
-	if j.fired && now.steady+wait-j.asked < j.interval/2 {
+	if j.fired && now.steady+wait-j.asked < max(j.interval/2, distance) {
 		wait += j.interval
 	}
 	j.due = now.wall.Add(wait)

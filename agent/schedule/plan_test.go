@@ -14,7 +14,9 @@ import (
 func config(n int, interval time.Duration) fleet.Config {
 	var cfg fleet.Config
 	for i := range n {
-		cfg.Checks = append(cfg.Checks, fleet.Check{ID: fmt.Sprintf("target-%d/https", i), Interval: interval})
+		c := fleet.Check{ID: fmt.Sprintf("target-%d/https", i), Interval: interval}
+		c.Spec.Kind = 1 // or it would be blank
+		cfg.Checks = append(cfg.Checks, c)
 	}
 	return cfg
 }
@@ -228,6 +230,72 @@ func TestSlewedClockIsFollowed(t *testing.T) {
 	for id, at := range c.times() {
 		if n := len(at); n < 59 || n > 61 {
 			t.Errorf("%s: asked %d times in 600 s", id, n)
+		}
+	}
+}
+
+// fastest complains about two askings of a check within less than a second, but
+// for what late timers and slewed clocks are given.
+func (c *clocks) fastest() {
+	c.t.Helper()
+	for id, at := range c.times() {
+		for i := 1; i < len(at); i++ {
+			if d := at[i] - at[i-1]; d < distance {
+				c.t.Errorf("%s: asked again after %v", id, d)
+			}
+		}
+		if n := len(at); time.Duration(n-1)*second > at[n-1]-at[0]+second {
+			c.t.Errorf("%s: asked %d times in %v", id, n, at[n-1]-at[0])
+		}
+	}
+}
+
+func TestNoIntervalIsShorterThanASecond(t *testing.T) {
+	for _, interval := range []time.Duration{1, time.Microsecond, 10 * time.Millisecond, 999 * time.Millisecond, time.Second} {
+		c := newClocks(t, config(3, interval))
+		c.run(10 * time.Second)
+		c.fastest()
+		for id, at := range c.times() {
+			if len(at) < 10 || len(at) > 11 {
+				t.Errorf("%s: asked %d times in 10 s at an interval of %v", id, len(at), interval)
+			}
+		}
+	}
+}
+
+func TestConfigsInARowDoNotHurryAnything(t *testing.T) {
+	c := newClocks(t, config(3, time.Second))
+	none := fleet.Config{}
+	for i := range 200 {
+		c.run(37 * time.Millisecond)
+		c.plan.set(c.now, &none, 0, 1) // it leaves
+		cfg := config(3, time.Duration(1+i%7)*time.Millisecond)
+		c.plan.set(c.now, &cfg, uint32(i*i), 1) // and comes back, elsewhere on the circle
+	}
+	if len(c.log) == 0 {
+		t.Error("nothing was asked")
+	}
+	c.fastest()
+	c.run(2 * time.Second)
+	c.plan.set(c.now, &none, 0, 1)
+	c.run(2 * time.Second)
+	c.plan.set(c.now, &none, 0, 1)
+	if len(c.plan.gone) > 0 {
+		t.Errorf("%d checks are remembered for ever", len(c.plan.gone))
+	}
+}
+
+func TestBlankPlacesAreNotAsked(t *testing.T) {
+	cfg := config(3, time.Second)
+	cfg.Checks[1] = fleet.Check{Interval: time.Second}
+	c := newClocks(t, cfg)
+	c.run(5 * time.Second)
+	if at := c.times(); len(at) != 2 || len(at[cfg.Checks[0].ID]) < 5 || len(at[cfg.Checks[2].ID]) < 5 {
+		t.Errorf("asked %v", at)
+	}
+	for _, j := range c.plan.jobs {
+		if cfg.Checks[j.index].ID != j.id {
+			t.Errorf("%s has the index %d", j.id, j.index)
 		}
 	}
 }

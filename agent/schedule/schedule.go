@@ -17,7 +17,8 @@
 // its next regular turn, so that at most two intervals lie between askings: no
 // burst of what seems overdue, no silence of an hour because an hour was taken
 // back. Whatever happens, a check is never asked
-// twice within half an interval. When the process was merely late (a busy
+// twice within half an interval, and none is asked more often than once a
+// second, whatever the config says. When the process was merely late (a busy
 // machine), each overdue check is asked at once, and once.
 //
 // # Shape
@@ -67,7 +68,8 @@ func New(o Options) *Schedule {
 // Set replaces what is asked, before or while the schedule runs. A check that
 // keeps its name, interval and slot is not disturbed: its next due time stays.
 // slot is the agent's, from the roster; sites is how many sites ask the same
-// checks, at least 1, and stretches intervals as [Interval] says.
+// checks, at least 1, and stretches intervals as [Interval] says. Checks without
+// a kind are blank places of the config: they are not asked.
 func (s *Schedule) Set(cfg fleet.Config, slot uint32, sites int) {
 	s.mu.Lock()
 	s.plan.set(s.now(), &cfg, slot, sites)

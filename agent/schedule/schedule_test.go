@@ -101,7 +101,8 @@ func TestSetKeepsWhatStays(t *testing.T) {
 		synctest.Wait()
 		r.fired = nil
 		// Check 0 goes, 1 and 2 change places, a new one comes with half the interval.
-		cfg := fleet.Config{Checks: []fleet.Check{old.Checks[2], old.Checks[1], {ID: "new", Interval: interval / 2}}}
+		cfg := config(3, interval/2)
+		cfg.Checks[0], cfg.Checks[1], cfg.Checks[2].ID = old.Checks[2], old.Checks[1], "new"
 		r.Set(cfg, 1, 1)
 		time.Sleep(30 * time.Second)
 		_ = r.stop()

@@ -8,7 +8,7 @@ import "time"
 func (v *Vantage) Standing(now time.Time) []Standing {
 	v.see(now)
 	var out []Standing
-	for _, c := range v.checks {
+	for c := range v.each() {
 		if c.current(now) == StateDown && c.disqualified(now, v.o) == WhyNone {
 			out = append(out, Standing{Check: c.index, Since: max(0, now.Sub(c.spell.began)), Cause: c.cause})
 		}
@@ -16,12 +16,13 @@ func (v *Vantage) Standing(now time.Time) []Standing {
 	return out
 }
 
-// Checks returns the status of every check, in the order of the config, as of
-// the latest time this vantage point was told.
+// Checks returns the status of every check that is asked here, in the order of
+// the config, as of the latest time this vantage point was told. With blank
+// places in the config, a check's place in the list is not its index.
 func (v *Vantage) Checks() []CheckStatus {
 	now := v.latest
-	out := make([]CheckStatus, len(v.checks))
-	for i, c := range v.checks {
+	out := make([]CheckStatus, 0, len(v.checks))
+	for c := range v.each() {
 		s := CheckStatus{
 			Check: c.index, ID: c.id, Target: c.target, Reference: c.reference,
 			State: c.current(now), Since: c.since,
@@ -39,7 +40,7 @@ func (v *Vantage) Checks() []CheckStatus {
 				s.Why = WhyStale
 			}
 		}
-		out[i] = s
+		out = append(out, s)
 	}
 	return out
 }

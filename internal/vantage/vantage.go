@@ -72,6 +72,7 @@ package vantage
 
 import (
 	"cmp"
+	"iter"
 	"reflect"
 	"time"
 
@@ -104,7 +105,7 @@ func (o Options) filled() Options {
 // the config: at most about 3 KiB per check.
 type Vantage struct {
 	o          Options
-	checks     []*check
+	checks     []*check // by their index in the config; nil is a blank place
 	politeness time.Duration
 	sites      int
 	configured time.Time // when the current config was set
@@ -121,7 +122,9 @@ func New(o Options) *Vantage {
 
 // SetConfig makes cfg what is watched. Checks whose ID and Spec stay the same
 // keep their state and history. A result of a probe that started before now is
-// not accepted any more: its index belonged to the old config.
+// not accepted any more: its index belonged to the old config. A check without id
+// and kind is a blank place, which keeps the indexes of the others: it is not
+// asked here, and there is nothing to say about it.
 func (v *Vantage) SetConfig(now time.Time, cfg fleet.Config) {
 	v.see(now)
 	references := make(map[string]bool)
@@ -131,13 +134,16 @@ func (v *Vantage) SetConfig(now time.Time, cfg fleet.Config) {
 		}
 	}
 	old := make(map[string]*check, len(v.checks))
-	for _, c := range v.checks {
+	for c := range v.each() {
 		old[c.id] = c
 	}
 	v.checks = make([]*check, len(cfg.Checks))
 	v.configured, v.politeness = now, cfg.Politeness
 	v.line.references = nil
 	for i, fc := range cfg.Checks {
+		if fc.Spec.Kind == 0 && fc.ID == "" {
+			continue
+		}
 		c := old[fc.ID]
 		delete(old, fc.ID)
 		if c == nil || !sameSpec(c.spec, fc.Spec) {
@@ -165,7 +171,7 @@ func (v *Vantage) SetSites(n int) {
 
 // space works out the real interval of each check.
 func (v *Vantage) space() {
-	for _, c := range v.checks {
+	for c := range v.each() {
 		c.interval = max(c.configuredInterval, v.politeness*time.Duration(v.sites))
 	}
 }
@@ -182,7 +188,19 @@ func sameSpec(a, b probes.Spec) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// check returns the check at an index of the current config, nil if there is none.
+// each goes through the checks that are asked here, in the order of the config.
+func (v *Vantage) each() iter.Seq[*check] {
+	return func(yield func(*check) bool) {
+		for _, c := range v.checks {
+			if c != nil && !yield(c) {
+				return
+			}
+		}
+	}
+}
+
+// check returns the check at an index of the current config, nil if none is
+// asked there.
 func (v *Vantage) check(index uint32) *check {
 	if uint64(index) >= uint64(len(v.checks)) {
 		return nil
@@ -237,7 +255,7 @@ func (v *Vantage) Result(now time.Time, index uint32, started time.Time, r probe
 func (v *Vantage) Tick(now time.Time) []Doubt {
 	v.see(now)
 	var doubts []Doubt
-	for _, c := range v.checks {
+	for c := range v.each() {
 		if c.overdueAt.IsZero() || c.late || now.Before(c.overdueAt) {
 			continue
 		}
@@ -252,7 +270,7 @@ func (v *Vantage) Tick(now time.Time) []Doubt {
 
 // Next is when [Vantage.Tick] is worth calling, if at all.
 func (v *Vantage) Next() (at time.Time, ok bool) {
-	for _, c := range v.checks {
+	for c := range v.each() {
 		if c.overdueAt.IsZero() || c.late || !c.doubts() || c.state != StateUp {
 			continue
 		}
