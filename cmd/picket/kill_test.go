@@ -139,7 +139,10 @@ func (w *killWorld) join(i int) {
 	if code != 0 {
 		w.t.Fatalf("join: %s", out)
 	}
-	w.agents[i].id = strings.Fields(out)[2]
+	_, enrolled, _ := strings.Cut(out, "Enrolled   agent ")
+	if w.agents[i].id, _, _ = strings.Cut(enrolled, " "); w.agents[i].id == "" {
+		w.t.Fatalf("join does not say who was enrolled: %s", out)
+	}
 }
 
 func (w *killWorld) startAgent(i int, bind string) {
