@@ -29,6 +29,13 @@ func arrive(g *gate, addr string, honest bool) (admitted bool, end func()) {
 	return true, cancel
 }
 
+// taken is how many strangers hold a place, and from how many networks.
+func (g *gate) taken() (strangers, networks int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return int(g.strangers), len(g.sources)
+}
+
 func TestForgedHandshakesDoNotKeepAgentsOut(t *testing.T) {
 	for _, rate := range []int{40, 110, 1000} {
 		synctest.Test(t, func(t *testing.T) {
@@ -53,15 +60,15 @@ func TestForgedHandshakesDoNotKeepAgentsOut(t *testing.T) {
 			if refused > 0 {
 				t.Errorf("%d of 20 agents were refused while %d forged packets a second came", refused, rate)
 			}
-			if g.strangers > maxStrangers/8 {
-				t.Errorf("%d places were taken by %d forged packets a second", g.strangers, rate)
+			if taken, _ := g.taken(); taken > maxStrangers/8 {
+				t.Errorf("%d places were taken by %d forged packets a second", taken, rate)
 			}
 			for _, end := range forged {
 				end()
 			}
 			synctest.Wait()
-			if g.strangers != 0 || len(g.sources) != 0 {
-				t.Errorf("%d strangers of %d networks are left", g.strangers, len(g.sources))
+			if taken, networks := g.taken(); taken != 0 || networks != 0 {
+				t.Errorf("%d strangers of %d networks are left", taken, networks)
 			}
 		})
 	}
@@ -99,8 +106,8 @@ func TestOneNetworkHasFewPlaces(t *testing.T) {
 			end()
 		}
 		synctest.Wait()
-		if g.strangers != 0 || len(g.sources) != 0 {
-			t.Errorf("%d strangers of %d networks are left", g.strangers, len(g.sources))
+		if taken, networks := g.taken(); taken != 0 || networks != 0 {
+			t.Errorf("%d strangers of %d networks are left", taken, networks)
 		}
 	})
 }
