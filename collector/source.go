@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -135,7 +136,7 @@ func (s source) Unready(context.Context) []web.Unready {
 func (s source) Provider(id string) string { return s.c.o.File.ProviderName(id) }
 
 // CreateToken makes a join token and the command to paste.
-func (s source) CreateToken(ctx context.Context, r web.TokenRequest) (web.Token, error) {
+func (s source) CreateToken(ctx context.Context, by string, r web.TokenRequest) (web.Token, error) {
 	life, err := r.Lifetime()
 	if err != nil {
 		return web.Token{}, err
@@ -159,12 +160,13 @@ func (s source) CreateToken(ctx context.Context, r web.TokenRequest) (web.Token,
 			Fix: "name the collector's public address in the configuration: public: [collector.example:4443]"}
 	}
 	text := token.String()
-	s.c.log.Info("join token made", "token", t.ID, "site", t.Site, "uses", t.Uses, "until", t.Expires)
+	s.audit(ctx, by, "token.create", t.ID, fmt.Sprintf("%s, %d uses, until %s", t.Site, t.Uses, t.Expires.UTC().Format(time.RFC3339)))
+	s.c.log.Info("join token made", "by", by, "token", t.ID, "site", t.Site, "uses", t.Uses, "until", t.Expires)
 	return web.Token{Token: text, ID: t.ID, Site: t.Site, Command: "picket-agent join " + text, Expires: t.Expires, Uses: t.Uses}, nil
 }
 
 // Revoke ends an agent's membership: first for ever, then at once.
-func (s source) Revoke(ctx context.Context, agent string) error {
+func (s source) Revoke(ctx context.Context, by, agent string) error {
 	c := s.c
 	err := c.store.Revoke(ctx, agent, time.Now())
 	if errors.Is(err, store.ErrNotFound) {
@@ -176,8 +178,53 @@ func (s source) Revoke(ctx context.Context, agent string) error {
 	c.registry.revoked(agent, time.Now())
 	c.fleetChanged()
 	c.server.Disconnect(agent, "revoked", "this agent was revoked")
-	c.log.Info("agent revoked", "agent", agent)
+	s.audit(ctx, by, "agent.revoke", agent, "")
+	c.log.Info("agent revoked", "by", by, "agent", agent)
 	return nil
+}
+
+// audit writes to the trail who did what. What was done is done: a trail that
+// cannot be written is an error of the log.
+func (s source) audit(ctx context.Context, by, action, subject, detail string) {
+	err := s.c.store.Audit(context.WithoutCancel(ctx), store.Entry{At: time.Now(), Actor: by, Action: action, Subject: subject, Detail: detail})
+	if err != nil {
+		s.c.log.Error("write the audit trail", "action", action, "subject", subject, "by", by, "err", err)
+	}
+}
+
+// Targets is what is watched now.
+func (s source) Targets() []web.Target {
+	cfg := s.c.registry.currentConfig()
+	list := make([]web.Target, len(cfg.Targets))
+	at := make(map[string]int, len(cfg.Targets))
+	for i, t := range cfg.Targets {
+		list[i] = web.Target{ID: t.ID, Name: cmp.Or(t.Name, t.ID), Provider: t.Provider, Service: t.Service, Region: t.Region,
+			Client: t.Client, Reference: t.Reference, Depends: t.Dependencies, Checks: []web.Check{}}
+		at[t.ID] = i
+	}
+	for _, c := range cfg.Checks {
+		if i, ok := at[c.Target]; ok {
+			list[i].Checks = append(list[i].Checks, web.Check{ID: c.ID, Kind: c.Spec.Kind.String(), Address: c.Spec.Host, Interval: c.Interval})
+		}
+	}
+	return list
+}
+
+// Told is whom alerts about an incident went to.
+func (s source) Told(ctx context.Context, incident string) ([]web.Letter, error) {
+	all, err := s.c.store.Messages(ctx, incident)
+	if err != nil {
+		return nil, err
+	}
+	words := map[store.MessageState]string{store.MessageDue: "waiting", store.MessageSent: "sent", store.MessageDead: "given up"}
+	list := make([]web.Letter, len(all))
+	for i, m := range all {
+		list[i] = web.Letter{At: m.Created, Route: m.Route, Event: m.Event, State: words[m.State]}
+		if m.State == store.MessageSent {
+			list[i].Sent = m.Done
+		}
+	}
+	return list, nil
 }
 
 // servePages serves the page and the operator's socket until ctx ends.

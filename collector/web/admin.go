@@ -14,6 +14,9 @@ import (
 // maxBody bounds what an operator's verb may send.
 const maxBody = 64 << 10
 
+// operator is who acts on the operator's socket, in the audit trail.
+const operator = "operator"
+
 // NewAdmin returns the operators' verbs, for the unix socket and nothing else:
 //
 //	POST /tokens               TokenRequest -> Token
@@ -43,11 +46,11 @@ func NewAdmin(a Admin, log *slog.Logger) http.Handler {
 		if _, err := req.Lifetime(); err != nil {
 			return nil, err
 		}
-		return a.CreateToken(r.Context(), req)
+		return a.CreateToken(r.Context(), operator, req)
 	}))
 	mux.HandleFunc("POST /agents/{id}/revoke", out.answer("revoked", func(r *http.Request) (any, error) {
 		id := r.PathValue("id")
-		return map[string]string{"agent": id}, a.Revoke(r.Context(), id)
+		return map[string]string{"agent": id}, a.Revoke(r.Context(), operator, id)
 	}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		fail(w, &Error{Status: http.StatusNotFound, Code: "not_found", What: "this collector knows no such verb", Fix: "use a picket command of the collector's version"})

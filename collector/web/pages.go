@@ -79,6 +79,13 @@ func (s *Server) html(w http.ResponseWriter, status int, name string, data any) 
 	w.Write(b.Bytes())
 }
 
+// lookRoutes adds the pages now and incident, and the stream of events.
+func (s *Server) lookRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("GET /incidents/{id}", s.incidentPage)
+	mux.HandleFunc("GET /events", s.events)
+}
+
 // page answers /.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	v, err := s.view(r)

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"picket/collector/access"
 	"picket/collector/detect"
+	"picket/collector/inquiry"
 )
 
 var noon = time.Date(2026, 2, 2, 12, 0, 0, 0, time.UTC)
@@ -19,6 +21,13 @@ type scene struct {
 	agents    []Agent
 	unready   []Unready
 	err       error
+
+	targets []Target
+	latest  map[string][]Latest
+	history map[string][]Point
+	told    map[string][]Letter
+	tokens  map[string]TokenState
+	finding inquiry.Finding
 
 	asked   TokenRequest
 	revoked string
@@ -44,11 +53,41 @@ func (s *scene) Incident(_ context.Context, id string) (detect.Incident, error) 
 }
 func (s *scene) Agents(context.Context) ([]Agent, error) { return s.agents, s.err }
 func (s *scene) Unready(context.Context) []Unready       { return s.unready }
-func (s *scene) CreateToken(_ context.Context, r TokenRequest) (Token, error) {
+func (s *scene) Targets() []Target                       { return s.targets }
+func (s *scene) Latest(target string) (out []Latest) {
+	for _, l := range s.latest[target] {
+		out = append(out, l)
+	}
+	return out
+}
+func (s *scene) History(_ context.Context, q HistoryQuery) ([]Point, error) {
+	return s.history[q.Target], s.err
+}
+func (s *scene) Told(_ context.Context, incident string) ([]Letter, error) {
+	return s.told[incident], s.err
+}
+func (s *scene) TokenState(_ context.Context, id string) (TokenState, error) {
+	if t, ok := s.tokens[id]; ok {
+		return t, nil
+	}
+	return TokenState{}, ErrNotFound
+}
+func (s *scene) Ask(_ context.Context, _ access.Principal, q inquiry.Question) (inquiry.Finding, error) {
+	f := s.finding
+	f.Question = q
+	return f, s.err
+}
+func (s *scene) Finding(id string) (inquiry.Finding, error) {
+	if id != s.finding.ID {
+		return inquiry.Finding{}, ErrNotFound
+	}
+	return s.finding, nil
+}
+func (s *scene) CreateToken(_ context.Context, _ string, r TokenRequest) (Token, error) {
 	s.asked = r
 	return Token{Token: "pk1_abc", ID: "abc", Site: r.Client + "/" + r.Site, Command: "picket-agent join pk1_abc", Expires: noon, Uses: max(1, r.Uses)}, s.err
 }
-func (s *scene) Revoke(_ context.Context, id string) error {
+func (s *scene) Revoke(_ context.Context, _, id string) error {
 	if id != "a1" {
 		return ErrNotFound
 	}

@@ -11,11 +11,17 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"picket/collector/access"
 )
 
 // Options says what a Server needs.
 type Options struct {
 	Source Source // required
+	// Actions is what forms do; nil: nothing can be done on the page.
+	Actions Actions
+	// Access says who is who; nil: everybody who reaches the page may look.
+	Access *access.Keeper
 	// Hosts are names or addresses, beside loopback ones, under which the page
 	// may be asked for; ports do not matter. Needed behind a proxy.
 	Hosts []string
@@ -70,9 +76,9 @@ func New(o Options) (*Server, error) {
 // Handler returns everything the server offers, behind its guards.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.page)
-	mux.HandleFunc("GET /incidents/{id}", s.incidentPage)
-	mux.HandleFunc("GET /events", s.events)
+	s.lookRoutes(mux)
+	s.askRoutes(mux)
+	s.accessRoutes(mux)
 	mux.HandleFunc("GET /assets/{name}", s.asset)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -82,7 +88,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET /metrics", metricsHandler(s.registry))
 	api{source: s.o.Source, now: s.o.Now, log: s.o.Log}.register(mux, "/api/v1")
 	mux.HandleFunc("/", notFound)
-	return guard(s.o.Hosts, mux)
+	return guard(s.o.Hosts, s.authenticated(mux))
 }
 
 // Serve answers on l until ctx ends, then ends event streams at once and gives

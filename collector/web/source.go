@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"time"
 
+	"picket/collector/access"
 	"picket/collector/detect"
+	"picket/collector/inquiry"
 )
 
 // Source is what the collector must tell. Methods may be called at any time
@@ -26,6 +28,117 @@ type Source interface {
 	Unready(ctx context.Context) []Unready
 	// Provider returns a cloud's name for people, or its id.
 	Provider(id string) string
+	// Targets returns what is watched, references too, in the order of the configuration.
+	Targets() []Target
+	// Latest returns the newest result of every check of a target, per agent.
+	Latest(target string) []Latest
+	// History returns what was seen of a target, oldest first, at most a few hundred points per region.
+	History(ctx context.Context, q HistoryQuery) ([]Point, error)
+	// Told returns whom Picket told of an incident, oldest first.
+	Told(ctx context.Context, incident string) ([]Letter, error)
+}
+
+// Target is one endpoint that is watched.
+type Target struct {
+	ID        string   `json:"id"`
+	Name      string   `json:"name"` // for people; never empty
+	Provider  string   `json:"provider,omitempty"`
+	Service   string   `json:"service,omitempty"`
+	Region    string   `json:"region,omitempty"` // the provider's
+	Client    string   `json:"client,omitempty"` // the only client that may see it; "" everybody
+	Reference bool     `json:"reference,omitempty"`
+	Depends   []string `json:"depends,omitempty"`
+	Checks    []Check  `json:"checks"`
+}
+
+// Check is one way in which a target is asked.
+type Check struct {
+	ID       string        `json:"id"`
+	Kind     string        `json:"kind"`    // dns, ping, tcp, tls, http
+	Address  string        `json:"address"` // host, host:port or URL, for people
+	Interval time.Duration `json:"interval_ns"`
+}
+
+// Latest is the newest result of one check at one agent.
+type Latest struct {
+	Client   string        `json:"client"`
+	Site     string        `json:"site"` // "client/site"
+	Agent    string        `json:"agent"`
+	ISP      string        `json:"isp,omitempty"`
+	Region   string        `json:"region,omitempty"` // vantage region
+	Check    string        `json:"check"`
+	At       time.Time     `json:"at"`
+	Outcome  string        `json:"outcome"`         // up, degraded, down, unknown
+	Layer    string        `json:"layer,omitempty"` // where it failed
+	Cause    string        `json:"cause,omitempty"`
+	DNS      time.Duration `json:"dns_ns,omitempty"`
+	Connect  time.Duration `json:"connect_ns,omitempty"`
+	TLS      time.Duration `json:"tls_ns,omitempty"`
+	TTFB     time.Duration `json:"ttfb_ns,omitempty"`
+	RTT      time.Duration `json:"rtt_ns,omitempty"`
+	Total    time.Duration `json:"total_ns,omitempty"`
+	Code     int           `json:"code,omitempty"`
+	HasCert  bool          `json:"has_cert,omitempty"`
+	CertDays int           `json:"cert_days,omitempty"` // until it expires
+	Addr     string        `json:"addr,omitempty"`
+	Err      string        `json:"err,omitempty"`
+}
+
+// HistoryQuery chooses history. Points are one minute apart up to 24 h, else an hour.
+type HistoryQuery struct {
+	Target   string
+	From, To time.Time
+}
+
+// Point is what all sites of one vantage region saw of all checks of a target in one step.
+type Point struct {
+	At     time.Time     `json:"at"`
+	Step   time.Duration `json:"step_ns"`
+	Region string        `json:"region"` // vantage region; "" unknown
+	Good   uint64        `json:"good"`   // up
+	Slow   uint64        `json:"degraded"`
+	Bad    uint64        `json:"bad"`     // down
+	Blind  uint64        `json:"unknown"` // never counts
+	Mean   time.Duration `json:"mean_ns"` // of what was up; 0 if nothing was
+	Min    time.Duration `json:"min_ns"`
+	Max    time.Duration `json:"max_ns"`
+}
+
+// Letter is one message about an incident.
+type Letter struct {
+	At    time.Time `json:"at"` // when it was written
+	Route string    `json:"route"`
+	Event string    `json:"event"` // opened, updated, resolved
+	State string    `json:"state"` // waiting, sent, given up
+	Sent  time.Time `json:"sent,omitzero"`
+}
+
+// Actions is what people may do on the page beside looking. by stands in the
+// audit trail. Whether they may is decided before.
+type Actions interface {
+	// CreateToken makes a join token. An error that is an *[Error] is told as it is.
+	CreateToken(ctx context.Context, by string, r TokenRequest) (Token, error)
+	// TokenState says what became of a join token. errors.Is: [ErrNotFound].
+	TokenState(ctx context.Context, id string) (TokenState, error)
+	// Revoke ends an agent's rights and its session. errors.Is: [ErrNotFound].
+	Revoke(ctx context.Context, by, agent string) error
+	// Ask has sites probe now and says who it is; it takes up to ten seconds. An
+	// error that is an *[Error] is told as it is: too often, no such target.
+	Ask(ctx context.Context, by access.Principal, q inquiry.Question) (inquiry.Finding, error)
+	// Finding returns an answer given earlier, for an hour. errors.Is: [ErrNotFound].
+	Finding(id string) (inquiry.Finding, error)
+}
+
+// TokenState is what became of a join token.
+type TokenState struct {
+	ID      string    `json:"id"`
+	Client  string    `json:"client"`
+	Site    string    `json:"site"` // "client/site"
+	Uses    int       `json:"uses"`
+	Used    int       `json:"used"`
+	Expires time.Time `json:"expires"`
+	// Agents are those of the site that joined since the token was made.
+	Agents []Agent `json:"agents"`
 }
 
 // Status is facts and counters of the collector.
@@ -99,10 +212,7 @@ type Unready struct {
 // Admin is what the operators' verbs need beyond looking.
 type Admin interface {
 	Source
-	// CreateToken makes a join token. An error that is an *[Error] is told as it is.
-	CreateToken(ctx context.Context, r TokenRequest) (Token, error)
-	// Revoke ends an agent's rights and its session. errors.Is: [ErrNotFound].
-	Revoke(ctx context.Context, agent string) error
+	Actions
 }
 
 // TokenRequest asks for a join token.

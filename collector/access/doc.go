@@ -1,0 +1,3 @@
+// Package access decides who may see and do what on the page and the API:
+// users, roles, login sessions, API tokens, and the brakes on guessing.
+package access

@@ -1,0 +1,4 @@
+package access
+
+// Keeper knows who may come in.
+type Keeper struct{}
