@@ -66,9 +66,7 @@ func redeem(ctx context.Context, conn *quic.Conn, req EnrolRequest) (EnrolRespon
 	if err := writeMessage(st, req.wire(), maxEnrolFrame); err != nil {
 		return EnrolResponse{}, fmt.Errorf("send the request: %w", why(conn, err))
 	}
-	if err := st.Close(); err != nil {
-		return EnrolResponse{}, why(conn, err)
-	}
+	_ = st.Close() // fails only if the collector wants no more; then its reply is on its way
 	in := newFrameReader(st, maxEnrolFrame)
 	var reply wire.EnrolReply
 	if err := in.message(&reply); err != nil {
@@ -112,7 +110,6 @@ func (s *Server) serveEnrol(ctx context.Context, conn *quic.Conn, remote netip.A
 	if err := in.message(&w); err != nil {
 		return CodeProtocol, err
 	}
-	st.CancelRead(streamDone)
 	reply, err := s.redeemed(ctx, remote, requestFrom(&w))
 	if err != nil {
 		return CodeBusy, err
@@ -121,6 +118,7 @@ func (s *Server) serveEnrol(ctx context.Context, conn *quic.Conn, remote netip.A
 	if err := writeMessage(st, reply, maxEnrolFrame); err != nil {
 		return CodeBusy, err
 	}
+	st.CancelRead(streamDone) // not before: the agent may still be ending its request
 	if err := st.Close(); err != nil {
 		return CodeBusy, err
 	}
