@@ -16,17 +16,18 @@ import (
 // Applied is a config as it was applied.
 type Applied struct {
 	Config fleet.Config
+	Name   string   // path of the file; "" for the embedded defaults, or if applied before names were kept
 	Source []byte   // the file
 	Digest [32]byte // SHA-256 of Source
 	At     time.Time
 }
 
-// SaveConfig keeps the config and the file it was made from, and returns it
-// with its ID. cfg.ID is ignored. If what agents are told is the same as last
-// time, the ID stays (changed is false): a change of comments or of alert routes
-// does not reach the agents. Going back to an earlier config makes a new ID,
-// because IDs only grow.
-func (s *Store) SaveConfig(ctx context.Context, cfg fleet.Config, source []byte, now time.Time) (_ fleet.Config, changed bool, err error) {
+// SaveConfig keeps the config and the file it was made from with its path (name,
+// "" for the embedded defaults), and returns it with its ID. cfg.ID is ignored.
+// If what agents are told is the same as last time, the ID stays (changed is
+// false): a change of comments or of alert routes does not reach the agents.
+// Going back to an earlier config makes a new ID, because IDs only grow.
+func (s *Store) SaveConfig(ctx context.Context, cfg fleet.Config, name string, source []byte, now time.Time) (_ fleet.Config, changed bool, err error) {
 	cfg.ID = 0
 	doc, err := json.Marshal(cfg)
 	if err != nil {
@@ -49,10 +50,11 @@ func (s *Store) SaveConfig(ctx context.Context, cfg fleet.Config, source []byte,
 		}
 		cfg.ID = uint64(id)
 		// The same file again, as on every restart, is not kept twice.
-		_, err = tx.ExecContext(ctx, `INSERT INTO sources (digest, source, config, applied)
-			SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (
-				SELECT 1 FROM (SELECT digest, config FROM sources ORDER BY id DESC LIMIT 1) WHERE digest = ?1 AND config = ?3)`,
-			file[:], notNil(source), id, millis(now))
+		_, err = tx.ExecContext(ctx, `INSERT INTO sources (digest, source, config, applied, name)
+			SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (
+				SELECT 1 FROM (SELECT digest, config, name FROM sources ORDER BY id DESC LIMIT 1)
+				WHERE digest = ?1 AND config = ?3 AND name = ?5)`,
+			file[:], notNil(source), id, millis(now), name)
 		return err
 	})
 	if err != nil {
@@ -93,8 +95,8 @@ func (s *Store) LastConfig(ctx context.Context) (Applied, error) {
 	var a Applied
 	var doc, digest []byte
 	var id, at int64
-	err := s.read.QueryRowContext(ctx, `SELECT configs.id, doc, source, sources.digest, sources.applied
-		FROM sources JOIN configs ON configs.id = config ORDER BY sources.id DESC LIMIT 1`).Scan(&id, &doc, &a.Source, &digest, &at)
+	err := s.read.QueryRowContext(ctx, `SELECT configs.id, doc, sources.name, source, sources.digest, sources.applied
+		FROM sources JOIN configs ON configs.id = config ORDER BY sources.id DESC LIMIT 1`).Scan(&id, &doc, &a.Name, &a.Source, &digest, &at)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}

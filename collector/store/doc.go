@@ -1,7 +1,8 @@
 // Package store is the collector's memory and SQLite's only door: enrolment
-// (clients, sites, agents, join tokens), networks, applied configs, how far
-// each agent's results have been taken, rollups, incidents, the alert outbox,
-// provider notices and the audit trail. One file, one process, no server to
+// (clients, sites, agents, join tokens), people (users, their logins, API
+// tokens), networks, applied configs, how far each agent's results have been
+// taken, rollups, incidents, the alert outbox, provider notices and the audit
+// trail. One file, one process, no server to
 // run beside it.
 //
 // The package knows nothing of detection, alerts or YAML: an incident, a
@@ -53,11 +54,26 @@
 // a newer format is refused untouched: an old program that writes into a new
 // schema destroys what it does not understand.
 //
+// # Copies
+//
+// [Store.Backup] copies the database while it is used: one read transaction
+// (VACUUM INTO), so the copy is one moment and commits go on. Who goes on from
+// a copy calls [Store.Restored] once, because the world has moved on since it
+// was made: numbers given away after it must not be given to others, and
+// logins ended after it must not live again. Marks are as old as the copy: what
+// agents delivered after it and deleted is gone, and counts as lost.
+//
+// # People
+//
+// Passwords, cookies and tokens are here as hashes only, made elsewhere. What
+// the package holds by itself: rights that are taken away end the logins that
+// had them, in the same transaction.
+//
 // # Sizes
 //
 // Rollups are per check and vantage region, never per agent, so they grow with
 // what is watched and not with who watches: a row is about 40 bytes. Minutes
-// are kept for 14 days, hours for 13 months ([Store.Prune]). Quantile sketches
+// are kept for 14 days, hours and the audit trail for 13 months ([Store.Prune]). Quantile sketches
 // are not here yet; the rows have count, sum, minimum and maximum.
 //
 // Times are stored as Unix milliseconds, 0 meaning "never". Runs are random

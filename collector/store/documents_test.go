@@ -33,7 +33,7 @@ func TestConfigIDsGrowOnlyWhenAgentsAreToldSomethingNew(t *testing.T) {
 		{second, "b", 2, true},
 		{first, "a", 3, true}, // back again
 	} {
-		got, changed, err := s.SaveConfig(ctx, step.cfg, []byte(step.source), at.Add(time.Duration(i)*time.Hour))
+		got, changed, err := s.SaveConfig(ctx, step.cfg, "/etc/picket.yaml", []byte(step.source), at.Add(time.Duration(i)*time.Hour))
 		if err != nil || got.ID != step.id || changed != step.changed {
 			t.Fatalf("step %d: id %d, changed %v, %v", i, got.ID, changed, err)
 		}
@@ -70,7 +70,7 @@ func TestTheOutboxSurvivesAndTellsOnce(t *testing.T) {
 	s.Close()
 
 	s = openAt(t, path)
-	due, err := s.Due(ctx, at, 10)
+	due, err := s.Due(ctx, "hook", at, 10)
 	want := opened
 	want.Due = at
 	if err != nil || !reflect.DeepEqual(due, []Message{want}) {
@@ -79,13 +79,13 @@ func TestTheOutboxSurvivesAndTellsOnce(t *testing.T) {
 	if err := s.Failed(ctx, opened.ID, at.Add(5*time.Second), strings.Repeat("x", 900), false); err != nil {
 		t.Fatal(err)
 	}
-	if due, _ := s.Due(ctx, at, 10); len(due) != 0 {
+	if due, _ := s.Due(ctx, "hook", at, 10); len(due) != 0 {
 		t.Errorf("due too early: %+v", due)
 	}
 	if next, ok, err := s.NextDue(ctx); err != nil || !ok || !next.Equal(at.Add(5*time.Second)) {
 		t.Errorf("next due %v %v %v", next, ok, err)
 	}
-	due, err = s.Due(ctx, at.Add(5*time.Second), 10)
+	due, err = s.Due(ctx, "hook", at.Add(5*time.Second), 10)
 	if err != nil || len(due) != 1 || due[0].Attempts != 1 || len(due[0].LastError) != 500 {
 		t.Fatalf("second try: %+v, %v", due, err)
 	}
@@ -96,7 +96,7 @@ func TestTheOutboxSurvivesAndTellsOnce(t *testing.T) {
 	if err := s.SaveIncident(ctx, "i1", []byte("two"), at.Add(time.Hour), at.Add(time.Hour), false, []Message{opened}); err != nil {
 		t.Fatal(err)
 	}
-	if due, _ := s.Due(ctx, at.Add(time.Minute), 10); len(due) != 0 {
+	if due, _ := s.Due(ctx, "hook", at.Add(time.Minute), 10); len(due) != 0 {
 		t.Errorf("told twice: %+v", due)
 	}
 	if err := s.Failed(ctx, closed.ID, at.Add(24*time.Hour), "gave up", true); err != nil {

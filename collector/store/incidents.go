@@ -109,11 +109,25 @@ func scanMessage(r *sql.Rows) (m Message, err error) {
 	return m, err
 }
 
-// Due returns the messages whose time has come, the longest due first; of one
-// incident and route the oldest stands before the younger.
-func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]Message, error) {
-	rows, err := s.read.QueryContext(ctx, selectMessages+` WHERE state = 0 AND due <= ? ORDER BY due, created, id LIMIT ?`, millis(now), limit)
+// Due returns the messages of a route whose time has come, the longest due first;
+// of one incident the oldest stands before the younger.
+func (s *Store) Due(ctx context.Context, route string, now time.Time, limit int) ([]Message, error) {
+	rows, err := s.read.QueryContext(ctx, selectMessages+` WHERE state = 0 AND route = ? AND due <= ? ORDER BY due, created, id LIMIT ?`,
+		route, millis(now), limit)
 	all, err := collect(rows, err, scanMessage)
+	if err != nil {
+		return nil, fmt.Errorf("read the outbox: %w", err)
+	}
+	return all, nil
+}
+
+// WaitingRoutes returns the names of the routes that a message waits for, sorted.
+func (s *Store) WaitingRoutes(ctx context.Context) ([]string, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT DISTINCT route FROM outbox WHERE state = 0 ORDER BY route`)
+	all, err := collect(rows, err, func(r *sql.Rows) (name string, err error) {
+		err = r.Scan(&name)
+		return name, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}

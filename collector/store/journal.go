@@ -55,8 +55,13 @@ type Entry struct {
 }
 
 // Audit appends to the trail.
-func (s *Store) Audit(ctx context.Context, e Entry) error {
-	_, err := s.write.ExecContext(ctx, `INSERT INTO audit (at, actor, action, subject, detail) VALUES (?,?,?,?,?)`,
+func (s *Store) Audit(ctx context.Context, e Entry) error { return audit(ctx, s.write, e) }
+
+// audit appends to the trail with db, a database or a transaction.
+func audit(ctx context.Context, db interface {
+	ExecContext(context.Context, string, ...any) (sql.Result, error)
+}, e Entry) error {
+	_, err := db.ExecContext(ctx, `INSERT INTO audit (at, actor, action, subject, detail) VALUES (?,?,?,?,?)`,
 		millis(e.At), e.Actor, e.Action, e.Subject, e.Detail)
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", e.Action, err)

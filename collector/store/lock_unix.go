@@ -13,7 +13,7 @@ import (
 // lockFile takes an exclusive lock on path or fails with [ErrInUse]. The lock
 // ends with the returned file or with the process.
 func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600) // a link would have it made elsewhere
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,8 @@ var (
 	ErrForeign = errors.New("this is not a Picket database")
 	// ErrNotFound: there is no such thing under this id.
 	ErrNotFound = errors.New("not found")
+	// ErrExists: there is such a thing already.
+	ErrExists = errors.New("it exists already")
 )
 
 const (
@@ -39,6 +41,7 @@ const (
 // Store is an open database. Its methods may be called from many goroutines.
 type Store struct {
 	log   *slog.Logger
+	path  string // absolute
 	lock  *os.File
 	write *sql.DB // exactly one connection
 	read  *sql.DB
@@ -63,7 +66,7 @@ func open(ctx context.Context, path string, log *slog.Logger, steps []string, sy
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s := &Store{log: cmp.Or(log, slog.New(slog.DiscardHandler)), series: map[seriesKey]int64{}}
+	s := &Store{log: cmp.Or(log, slog.New(slog.DiscardHandler)), path: path, series: map[seriesKey]int64{}}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("open store %s: %w", path, err)
@@ -181,6 +184,14 @@ func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) 
 		all = append(all, v)
 	}
 	return all, rows.Err()
+}
+
+// absent turns "no rows" into [ErrNotFound].
+func absent(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	return err
 }
 
 // millis is how a time is stored; the zero time is 0.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -88,7 +89,7 @@ func TestDurablePragmas(t *testing.T) {
 	}
 }
 
-// steps is a history with two formats behind the first.
+// steps is a history with two formats behind the present one.
 func steps() []string {
 	return append(migrations[:len(migrations):len(migrations)],
 		`CREATE TABLE pets (name TEXT NOT NULL) STRICT; INSERT INTO pets SELECT name FROM clients`,
@@ -114,7 +115,7 @@ func TestMigrationGoesForwardAndKeepsACopy(t *testing.T) {
 	}
 	s.Close()
 
-	copied := path + ".format1.bak"
+	copied := fmt.Sprintf("%s.format%d.bak", path, len(migrations))
 	if info, err := os.Stat(copied); err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("the copy: %v, %v", info, err)
 	}
@@ -128,11 +129,12 @@ func TestMigrationGoesForwardAndKeepsACopy(t *testing.T) {
 func TestAFailedMigrationChangesNothing(t *testing.T) {
 	path, ctx := file(t), t.Context()
 	openAt(t, path).Close()
-	bad := append(steps()[:2:2], `CREATE TABLE half (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1)`)
-	if _, err := open(ctx, path, nil, bad, "FULL"); err == nil || !strings.Contains(err.Error(), "format 3") {
+	reached := len(migrations) + 1
+	bad := append(steps()[:reached:reached], `CREATE TABLE half (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1)`)
+	if _, err := open(ctx, path, nil, bad, "FULL"); err == nil || !strings.Contains(err.Error(), fmt.Sprint("format ", len(migrations)+2)) {
 		t.Fatalf("a broken step: %v", err)
 	}
-	s, err := open(ctx, path, nil, steps()[:2], "FULL") // format 2 had been reached
+	s, err := open(ctx, path, nil, steps()[:reached], "FULL") // the step before it had been reached
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +157,7 @@ func TestANewerFormatIsRefusedUntouched(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Open(ctx, path, nil)
-	if !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "format 3") || !strings.Contains(err.Error(), path) {
+	if !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), fmt.Sprint("format ", len(steps()))) || !strings.Contains(err.Error(), path) {
 		t.Fatalf("open: %v", err)
 	}
 	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {

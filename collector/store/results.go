@@ -11,10 +11,13 @@ import (
 	"picket/internal/fleet"
 )
 
+// KeepMinutes is how long the minute rollups are kept; of what is older only
+// hours are known.
+const KeepMinutes = 14 * 24 * time.Hour
+
 const (
-	keepMinutes = 14 * 24 * time.Hour  // architecture: 1-minute rollups
-	keepHours   = 396 * 24 * time.Hour // 13 months: the same month of last year is still whole
-	keepDone    = 90 * 24 * time.Hour  // messages that were sent or given up
+	keepHours = 396 * 24 * time.Hour // 13 months: the same month of last year is still whole; the audit trail too
+	keepDone  = 90 * 24 * time.Hour  // messages that were sent or given up
 )
 
 // Marks returns how far each of the agent's runs was taken. A run that is not
@@ -146,16 +149,16 @@ func (s *Store) Rollups(ctx context.Context, q RollupQuery) ([]Rollup, error) {
 func micros(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
 
 // Pruned counts deleted rows.
-type Pruned struct{ Minutes, Hours, Marks, Messages int64 }
+type Pruned struct{ Minutes, Hours, Marks, Messages, Logins, Entries int64 }
 
-// Prune deletes what has had its time: minutes after 14 days, hours and the
-// marks of runs that ended after 13 months, messages that are done after 90
-// days. It works in slices of an hour of rollups each, so that commits wait
-// milliseconds. Call it about hourly.
+// Prune deletes what has had its time: minutes after 14 days, hours, the marks
+// of runs that ended and the audit trail after 13 months, messages that are done
+// after 90 days, logins when they expire. It works in slices of an hour of
+// rollups each, so that commits wait milliseconds. Call it about hourly.
 func (s *Store) Prune(ctx context.Context, now time.Time) (Pruned, error) {
 	var p Pruned
 	var err error
-	if p.Minutes, err = s.pruneRollup(ctx, "rollup_1m", now.Add(-keepMinutes), time.Hour); err != nil {
+	if p.Minutes, err = s.pruneRollup(ctx, "rollup_1m", now.Add(-KeepMinutes), time.Hour); err != nil {
 		return p, err
 	}
 	if p.Hours, err = s.pruneRollup(ctx, "rollup_1h", now.Add(-keepHours), 24*time.Hour); err != nil {
@@ -166,16 +169,23 @@ func (s *Store) Prune(ctx context.Context, now time.Time) (Pruned, error) {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM losses WHERE (agent, run) IN (SELECT agent, run FROM marks WHERE updated < ?)`, old); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `DELETE FROM marks WHERE updated < ?`, old)
-		if err != nil {
-			return err
+		for _, d := range []struct {
+			deleted *int64
+			query   string
+			before  int64
+		}{
+			{&p.Marks, `DELETE FROM marks WHERE updated < ?`, old},
+			{&p.Messages, `DELETE FROM outbox WHERE state <> 0 AND done < ?`, millis(now.Add(-keepDone))},
+			{&p.Logins, `DELETE FROM sessions WHERE expires <= ?`, millis(now)},
+			{&p.Entries, `DELETE FROM audit WHERE at < ?`, old},
+		} {
+			res, err := tx.ExecContext(ctx, d.query, d.before)
+			if err != nil {
+				return err
+			}
+			*d.deleted, _ = res.RowsAffected()
 		}
-		p.Marks, _ = res.RowsAffected()
-		res, err = tx.ExecContext(ctx, `DELETE FROM outbox WHERE state <> 0 AND done < ?`, millis(now.Add(-keepDone)))
-		if err == nil {
-			p.Messages, _ = res.RowsAffected()
-		}
-		return err
+		return nil
 	})
 	return p, err
 }

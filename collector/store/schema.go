@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"os"
 )
 
 // applicationID marks the file as ours: "Pkt1" in PRAGMA application_id.
@@ -12,7 +11,7 @@ const applicationID = 0x506b7431
 
 // migrations[i] brings a database from format i to format i+1. Never edit a
 // step that was released; add one at the end.
-var migrations = []string{format1}
+var migrations = []string{format1, format2}
 
 const format1 = `
 CREATE TABLE clients (
@@ -172,24 +171,53 @@ CREATE TABLE audit (
 ) STRICT;
 `
 
+// format2 adds people: users, their login sessions, API tokens; and remembers
+// under which name a configuration was applied.
+const format2 = `
+CREATE TABLE users (
+	name     TEXT PRIMARY KEY,
+	role     TEXT NOT NULL,
+	client   TEXT NOT NULL,                     -- the only one a viewer sees; not a key: it may come later
+	hash     TEXT NOT NULL,                     -- PHC form; opaque here
+	created  INTEGER NOT NULL,
+	changed  INTEGER NOT NULL,
+	disabled INTEGER NOT NULL,
+	login    INTEGER NOT NULL                   -- the last one
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sessions (
+	id      BLOB PRIMARY KEY,                   -- SHA-256 of the cookie
+	user    TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+	csrf    TEXT NOT NULL,
+	origin  TEXT NOT NULL,                      -- address that logged in
+	created INTEGER NOT NULL,
+	seen    INTEGER NOT NULL,
+	expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_user ON sessions (user, created);
+
+CREATE TABLE api_tokens (
+	id      TEXT PRIMARY KEY,
+	hash    BLOB NOT NULL,                      -- SHA-256 of the secret
+	name    TEXT NOT NULL,
+	role    TEXT NOT NULL,
+	client  TEXT NOT NULL,
+	maker   TEXT NOT NULL,                      -- no key: a token outlives who made it
+	created INTEGER NOT NULL,
+	expires INTEGER NOT NULL,                   -- 0: never
+	used    INTEGER NOT NULL DEFAULT 0,
+	revoked INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE sources ADD COLUMN name TEXT NOT NULL DEFAULT ''; -- path of the file; '': embedded, or not known
+CREATE INDEX audit_at ON audit (at);
+`
+
 // migrate brings the database to the format that steps lead to.
 func (s *Store) migrate(ctx context.Context, path string, steps []string) error {
-	var format, app, tables int
-	for q, v := range map[string]*int{
-		"PRAGMA user_version":                &format,
-		"PRAGMA application_id":              &app,
-		"SELECT count(*) FROM sqlite_schema": &tables,
-	} {
-		if err := s.write.QueryRowContext(ctx, q).Scan(v); err != nil {
-			return fmt.Errorf("read the format: %w", err)
-		}
-	}
-	switch {
-	case app != applicationID && (tables > 0 || format > 0 || app != 0):
-		return ErrForeign
-	case format > len(steps):
-		return fmt.Errorf("%w: it has format %d, this program knows up to %d; run the newer version, or restore the copy it made (*.bak)",
-			ErrNewer, format, len(steps))
+	format, err := readFormat(ctx, s.write, len(steps))
+	if err != nil {
+		return err
 	}
 	if _, err := s.write.ExecContext(ctx, "PRAGMA journal_mode(WAL)"); err != nil { // stays with the file
 		return fmt.Errorf("turn on the write-ahead log: %w", err)
@@ -199,7 +227,7 @@ func (s *Store) migrate(ctx context.Context, path string, steps []string) error 
 	}
 	if format > 0 {
 		copyPath := fmt.Sprintf("%s.format%d.bak", path, format)
-		if err := s.copyTo(ctx, copyPath); err != nil {
+		if err := copyTo(ctx, s.write, copyPath); err != nil {
 			return fmt.Errorf("copy before migrating from format %d: %w", format, err)
 		}
 		s.log.Info("store: copied before migrating", "from", format, "to", len(steps), "copy", copyPath)
@@ -216,30 +244,25 @@ func (s *Store) migrate(ctx context.Context, path string, steps []string) error 
 	return nil
 }
 
-// copyTo writes a whole, compact copy of the database to path, mode 0600. A
-// copy of the same name, from a migration that did not come to its end, is
-// replaced once the new one is complete.
-func (s *Store) copyTo(ctx context.Context, path string) error {
-	tmp := path + ".tmp"
-	if err := os.RemoveAll(tmp); err != nil {
-		return err
+// readFormat returns the format of a database that we know, 0 for an empty
+// file. errors.Is: [ErrForeign], [ErrNewer] above the format known.
+func readFormat(ctx context.Context, db *sql.DB, known int) (int, error) {
+	var format, app, tables int
+	for q, v := range map[string]*int{
+		"PRAGMA user_version":                &format,
+		"PRAGMA application_id":              &app,
+		"SELECT count(*) FROM sqlite_schema": &tables,
+	} {
+		if err := db.QueryRowContext(ctx, q).Scan(v); err != nil {
+			return 0, fmt.Errorf("read the format: %w", err)
+		}
 	}
-	if err := private(tmp); err != nil { // VACUUM INTO accepts an empty file
-		return err
+	switch {
+	case app != applicationID && (tables > 0 || format > 0 || app != 0):
+		return 0, ErrForeign
+	case format > known:
+		return 0, fmt.Errorf("%w: it has format %d, this program knows up to %d; run the newer version, or restore the copy it made (*.bak)",
+			ErrNewer, format, known)
 	}
-	if _, err := s.write.ExecContext(ctx, "VACUUM INTO ?", tmp); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(tmp, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	err = f.Sync()
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
+	return format, nil
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Why a join token was not accepted.
@@ -47,13 +48,15 @@ type Token struct {
 	Client, Site     string // Site is the site's id
 	Created, Expires time.Time
 	Uses, Used       int
+	LastUsed         time.Time // when the newest agent joined with it; zero: none did
 	Revoked          time.Time // zero: not revoked
 }
 
 // CreateToken makes a token, and on the way its client and site. The secret is
 // drawn here, returned once, and stored as its SHA-256 only. errors.Is: [ErrName].
 func (s *Store) CreateToken(ctx context.Context, n NewToken) (Token, error) {
-	if err := errors.Join(goodName("client", n.Client), goodName("site", n.Site)); err != nil {
+	err := errors.Join(goodName("client", n.Client), goodName("site", n.Site), goodText("region", n.Region), goodText("network", n.Network))
+	if err != nil {
 		return Token{}, err
 	}
 	now := time.Now()
@@ -63,7 +66,7 @@ func (s *Store) CreateToken(ctx context.Context, n NewToken) (Token, error) {
 		t.Expires = now.Add(tokenLife)
 	}
 	rand.Read(t.Secret) // never fails
-	err := s.update(ctx, "create token", func(tx *sql.Tx) error {
+	err = s.update(ctx, "create token", func(tx *sql.Tx) error {
 		if err := makeSite(ctx, tx, t.Site, n, now); err != nil {
 			return err
 		}
@@ -83,12 +86,22 @@ func goodName(what, name string) error {
 	switch {
 	case name == "":
 		return fmt.Errorf("%w: the %s is empty", ErrName, what)
-	case len(name) > maxName:
+	case strings.Contains(name, "/"):
+		return fmt.Errorf("%w: the %s %q has a slash", ErrName, what, name)
+	}
+	return goodText(what, name)
+}
+
+// goodText refuses what would be more than a word or a few on a page, a terminal
+// or in a tag. Empty is fine.
+func goodText(what, text string) error {
+	switch {
+	case len(text) > maxName:
 		return fmt.Errorf("%w: the %s is longer than %d bytes", ErrName, what, maxName)
-	case strings.ContainsFunc(name, func(r rune) bool { return r == '/' || r < ' ' || r == 0x7f || r == '\ufffd' }):
-		return fmt.Errorf("%w: the %s %q has a slash or a control character", ErrName, what, name)
-	case strings.TrimSpace(name) != name:
-		return fmt.Errorf("%w: the %s %q begins or ends with a space", ErrName, what, name)
+	case strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == '\ufffd' }):
+		return fmt.Errorf("%w: the %s %q has a control character or another that cannot be seen", ErrName, what, text)
+	case strings.TrimSpace(text) != text:
+		return fmt.Errorf("%w: the %s %q begins or ends with a space", ErrName, what, text)
 	}
 	return nil
 }
@@ -201,21 +214,34 @@ func enrol(ctx context.Context, tx *sql.Tx, token, site string, a NewAgent, now 
 	return err
 }
 
+const selectTokens = `SELECT tokens.id, sites.client, site, tokens.created, expires, uses, used, revoked,
+	coalesce((SELECT max(agents.created) FROM agents WHERE agents.token = tokens.id), 0)
+	FROM tokens JOIN sites ON sites.id = site`
+
+func scanToken(r scanner) (t Token, err error) {
+	var created, expires, revoked, last int64
+	err = r.Scan(&t.ID, &t.Client, &t.Site, &created, &expires, &t.Uses, &t.Used, &revoked, &last)
+	t.Created, t.Expires, t.Revoked, t.LastUsed = moment(created), moment(expires), moment(revoked), moment(last)
+	return t, err
+}
+
 // Tokens lists all tokens, the newest first, without secrets.
 func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT tokens.id, sites.client, site, tokens.created, expires, uses, used, revoked
-		FROM tokens JOIN sites ON sites.id = site ORDER BY tokens.created DESC, tokens.id`)
-	all, err := collect(rows, err, func(r *sql.Rows) (Token, error) {
-		var t Token
-		var created, expires, revoked int64
-		err := r.Scan(&t.ID, &t.Client, &t.Site, &created, &expires, &t.Uses, &t.Used, &revoked)
-		t.Created, t.Expires, t.Revoked = moment(created), moment(expires), moment(revoked)
-		return t, err
-	})
+	rows, err := s.read.QueryContext(ctx, selectTokens+` ORDER BY tokens.created DESC, tokens.id`)
+	all, err := collect(rows, err, func(r *sql.Rows) (Token, error) { return scanToken(r) })
 	if err != nil {
 		return nil, fmt.Errorf("list tokens: %w", err)
 	}
 	return all, nil
+}
+
+// Token returns one token, without its secret. errors.Is: [ErrNotFound].
+func (s *Store) Token(ctx context.Context, id string) (Token, error) {
+	t, err := scanToken(s.read.QueryRowContext(ctx, selectTokens+` WHERE tokens.id = ?`, id))
+	if err != nil {
+		return Token{}, fmt.Errorf("read token: %w", absent(err))
+	}
+	return t, nil
 }
 
 // RevokeToken ends a token; agents that joined with it stay. errors.Is: [ErrNotFound].
