@@ -9,6 +9,11 @@
 //
 //	listen: 0.0.0.0:4443        # UDP and TCP address for agents
 //	http: 127.0.0.1:8443        # the page, the JSON API and /metrics
+//	tls: {cert_file, key_file} | {acme: {names, email, directory}} | {own_ca: true}  # of the page
+//	names: [picket.example]     # under which people open the page
+//	login: false                # a log-in on loopback too
+//	behind_proxy: false         # a proxy in front adds TLS
+//	trusted_proxies: [192.0.2.5/32]  # with behind_proxy: whose X-Forwarded-For is believed, beside loopback
 //	data: /var/lib/picket       # databases, keys, the admin socket
 //	public: [picket.example:4443]  # what join tokens tell agents to dial
 //	influx: {url, org, bucket, token_file | token_env}
@@ -19,7 +24,8 @@
 //	providers: [{id, name}]
 //	clients: [{id, name}]
 //	targets: [{id, name, provider, service, region, depends, client, reference, host, ca | ca_file, checks: [...]}]
-//	alerts: [{name, webhook, secret_file | secret_env, delay, resolve_delay, kinds, min_confidence}]
+//	smtp: {host, port, from, username, password_file | password_env, security, hello}
+//	alerts: [{name, webhook + (secret_file | secret_env) | mail: [addresses], delay, resolve_delay, kinds, min_confidence}]
 //
 // A check is a kind's name alone (dns, ping, tcp, tls, http), which then asks
 // the target's host with the defaults, or a block: {kind, id, host, url, port,
@@ -30,6 +36,20 @@
 // Clients are born with join tokens and live in the store, so that enrolling a
 // customer needs no edit here. A clients list is therefore optional: with it, a
 // target's client must be on it, which catches typing errors.
+//
+// A page that other machines can reach must have TLS, from here or from a proxy:
+// passwords and sessions go over it. That is a problem and not a warning, so no
+// Picket stands open on the internet by a forgotten line. For the same reason a
+// mail password is not sent over an unencrypted connection.
+//
+// # What a change would do
+//
+// [Diff] compares two files in words for people: which targets, checks, networks
+// and routes come, go or change, whose agents notice, and which keys wait for a
+// restart. It compares what the files mean, so comments, order of keys and
+// defaults that were written out are no change. Secrets stay out of it: a webhook
+// is only ever "another webhook". [File.Digest] is of the text and of what was
+// read with it, and tells whether somebody looked at exactly this file.
 //
 // # Why so strict
 //
@@ -42,8 +62,8 @@
 //
 // The library's own struct decoder stops at the first mistake, so the syntax
 // tree is read by hand: tree.go makes a bounded tree with places, reader.go
-// reads values out of it and collects problems, schema.go, targets.go and
-// routes.go say which keys there are.
+// reads values out of it and collects problems, schema.go, doors.go (the page and
+// mail), targets.go and routes.go say which keys there are.
 //
 // # The catalogue
 //

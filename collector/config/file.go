@@ -37,17 +37,34 @@ type File struct {
 	Data   string   // the data folder; "" means that the collector's own default counts
 	Public []string // host:port that tokens name, in the order to try
 
+	TLS   *TLS     // nil: the page speaks plain HTTP
+	Names []string // hosts under which people ask for the page, lower case, those of ACME among them; may be empty
+	// Login says that the page wants a log-in on loopback too. Elsewhere it
+	// always does.
+	Login bool
+	// BehindProxy says that a proxy in front adds TLS, so that plain HTTP is
+	// fine on any address.
+	BehindProxy bool
+	// TrustedProxies are the addresses, masked, of proxies whose
+	// X-Forwarded-For is believed when BehindProxy is set. Loopback always is,
+	// so it may be empty if the page listens there.
+	TrustedProxies []netip.Prefix
+
 	Influx     *Influx // nil: no InfluxDB
 	Networks   []Network
 	Politeness time.Duration
 	Providers  []Provider // of the file and, if it is included, the catalogue
 	Clients    []fleet.Client
 	Targets    []Target // in the order of the file, then of the catalogue
+	SMTP       *SMTP    // nil: no mail
 	Alerts     []Route
 	// Catalogue says that the embedded catalogue is among the targets.
 	Catalogue bool
 	// Warnings are legal but unwise.
 	Warnings Problems
+	// Digest is of the text and of the files that were read with it (ca_file).
+	// Secrets are not in it.
+	Digest [32]byte
 }
 
 // Secret says where a secret is; the file never contains one. Exactly one
@@ -108,11 +125,12 @@ type Target struct {
 	Checks []fleet.Check // IDs and intervals filled in
 }
 
-// Route is whom to tell about what.
+// Route is whom to tell about what: by a webhook or by mail, never both.
 type Route struct {
 	Name    string
-	Webhook string // may contain a secret: do not log it
-	Secret  Secret
+	Webhook string   // "" for mail. May contain a secret: do not log it
+	Secret  Secret   // signs what goes to the webhook; zero for mail
+	Mail    []string // the recipients, as plain addresses; empty for a webhook
 	// Delay is how long after the decision the condition must hold.
 	Delay time.Duration
 	// ResolveDelay is how long health must last before "resolved" is told.
@@ -186,4 +204,27 @@ func readSmall(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s has %d bytes, at most %d are read", path, info.Size(), limit)
 	}
 	return os.ReadFile(path)
+}
+
+// Unreadable says which secrets that the file names cannot be read now, by this
+// user.
+func (f *File) Unreadable() (errs []error) {
+	try := func(what string, s Secret) {
+		if s == (Secret{}) {
+			return
+		}
+		if _, err := s.Read(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	for _, r := range f.Alerts {
+		try("alert route "+r.Name, r.Secret)
+	}
+	if f.SMTP != nil {
+		try("smtp", f.SMTP.Password)
+	}
+	if f.Influx != nil {
+		try("influx", f.Influx.Token)
+	}
+	return errs
 }

@@ -44,6 +44,7 @@ func (s *schema) routes() func(int, *node, string) {
 		s.object(n, path, fields{
 			"name":           func(n *node, path string) { at = n; s.id(&r.Name)(n, path) },
 			"webhook":        s.webURL(&r.Webhook),
+			"mail":           s.recipients(&r.Mail),
 			"secret_file":    s.path(&r.Secret.File),
 			"secret_env":     s.variable(&r.Secret.Env),
 			"delay":          s.duration(&r.Delay, 0, maxDelay),
@@ -54,15 +55,7 @@ func (s *schema) routes() func(int, *node, string) {
 		if n.kind != object {
 			return
 		}
-		if !has(n, "webhook") {
-			s.bad(n.at, "%s has no webhook: write the URL to be told", path)
-		}
-		switch file, env := has(n, "secret_file"), has(n, "secret_env"); {
-		case !file && !env:
-			s.bad(n.at, "%s has no secret: messages are signed; name a file with secret_file or a variable with secret_env", path)
-		case file && env:
-			s.bad(n.at, "%s has both secret_file and secret_env: keep one", path)
-		}
+		s.channel(n, path)
 		if r.Name == "" {
 			if !has(n, "name") {
 				s.bad(n.at, "%s has no name: %s", path, idRule)
@@ -75,6 +68,30 @@ func (s *schema) routes() func(int, *node, string) {
 		}
 		first[r.Name] = at.at.line
 		s.out.Alerts = append(s.out.Alerts, r)
+	}
+}
+
+// channel wants exactly one way to tell people, with what it needs.
+func (s *schema) channel(n *node, path string) {
+	hook, mail := has(n, "webhook"), has(n, "mail")
+	file, env := has(n, "secret_file"), has(n, "secret_env")
+	switch {
+	case hook && mail:
+		s.bad(n.at, "%s has both webhook and mail: make two routes of it, so that each can fail alone", path)
+	case !hook && !mail:
+		s.bad(n.at, "%s tells nobody: write webhook: with the URL to be told, or mail: with a list of addresses", path)
+	case mail && (file || env):
+		s.bad(n.at, "%s has a secret, but mail is not signed: remove it", path)
+	case mail:
+		s.later = append(s.later, func() {
+			if !s.sawSMTP {
+				s.bad(n.at, "%s writes mail, but the file has no smtp: say which server takes it, such as smtp: {host: mail.msp.example, from: picket@msp.example}", path)
+			}
+		})
+	case !file && !env:
+		s.bad(n.at, "%s has no secret: messages are signed; name a file with secret_file or a variable with secret_env", path)
+	case file && env:
+		s.bad(n.at, "%s has both secret_file and secret_env: keep one", path)
 	}
 }
 

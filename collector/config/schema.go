@@ -1,8 +1,10 @@
 package config
 
 import (
+	"crypto/sha256"
 	_ "embed"
 	"fmt"
+	"hash"
 	"net"
 	"net/netip"
 	"net/url"
@@ -70,7 +72,8 @@ func parse(file string, src []byte, catalogue *catalogueOf) (*File, Problems) {
 		return nil, problems
 	}
 	f := &File{Name: file, Listen: DefaultListen, HTTP: DefaultHTTP, Politeness: DefaultPoliteness}
-	s := &schema{reader: reader{file: file}, out: f, catalogue: catalogue, interval: map[probes.Kind]time.Duration{}}
+	s := &schema{reader: reader{file: file}, out: f, catalogue: catalogue, interval: map[probes.Kind]time.Duration{}, digest: sha256.New()}
+	s.digest.Write(src)
 	include := place{1, 1}
 	wants := "" // include_catalogue as written
 	if root.kind != null {
@@ -94,6 +97,7 @@ func parse(file string, src []byte, catalogue *catalogueOf) (*File, Problems) {
 	}
 	f.nameProviders(catalogue)
 	s.warn(include)
+	s.digest.Sum(f.Digest[:0])
 	return f, nil
 }
 
@@ -103,15 +107,30 @@ type schema struct {
 	out       *File
 	catalogue *catalogueOf
 	interval  map[probes.Kind]time.Duration // of the interval key
+	digest    hash.Hash                     // of everything that was read
+	// Which keys the file has, right or wrong: so that one mistake is told once.
+	sawTLS, sawNames, sawSMTP, sawProxies bool
 }
 
 func (s *schema) keys(include *place, wants *string) fields {
 	f := s.out
 	return fields{
-		"listen":     s.hostport(&f.Listen),
-		"http":       s.hostport(&f.HTTP),
-		"data":       s.path(&f.Data),
-		"public":     s.each(maxPublic, s.public),
+		"listen": s.hostport(&f.Listen),
+		"http":   s.http,
+		"data":   s.path(&f.Data),
+		"public": s.each(maxPublic, s.public),
+		"tls":    s.tls,
+		"names": func(n *node, path string) {
+			s.sawNames = true
+			s.names(&f.Names, false)(n, path)
+		},
+		"login":           s.boolean(&f.Login),
+		"behind_proxy":    s.behindProxy,
+		"trusted_proxies": s.proxies,
+		"smtp": func(n *node, path string) {
+			s.sawSMTP = true
+			s.smtp(n, path)
+		},
 		"influx":     s.influx,
 		"networks":   s.each(maxNetworks, s.networks()),
 		"politeness": s.duration(&f.Politeness, 0, time.Minute),

@@ -160,6 +160,7 @@ func (s *schema) authorityFile(into *string) read {
 			s.wrong(n, path, "%v", err)
 			return
 		}
+		s.digest.Write(text)
 		*into = string(text)
 	}
 }
