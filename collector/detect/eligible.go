@@ -8,6 +8,13 @@ import (
 // agent until its own health report speaks: one period of references.
 const shakyFor = 5 * time.Second
 
+// whyStopped is why a site whose agents said goodbye does not vote.
+const whyStopped = "Picket agent was stopped"
+
+// Stopped says that the site's Picket was stopped on purpose: nobody expects to
+// hear of it, and its silence says nothing about its line.
+func (s SiteStatus) Stopped() bool { return s.Why == whyStopped }
+
 // silentAfter is how long a site may say nothing.
 func (e *Engine) silentAfter(s *site) time.Duration {
 	if s.Metered {
@@ -25,7 +32,7 @@ func (e *Engine) able(now time.Time, a *agent) (bool, string) {
 	case !a.seen:
 		return false, "not seen since the Picket server started"
 	case a.gone:
-		return false, "Picket agent was stopped"
+		return false, whyStopped
 	case now.Sub(a.last) > e.silentAfter(a.site):
 		return false, "lost contact"
 	case !a.shaky.IsZero() && now.Sub(a.shaky) < shakyFor:

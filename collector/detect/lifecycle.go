@@ -320,22 +320,31 @@ func (e *Engine) flush(now time.Time) {
 func (e *Engine) label(l *live) {
 	inc, sc := &l.inc, l.scope
 	inc.Kind, inc.Provider, inc.Service, inc.Region = sc.kind, sc.provider, sc.service, sc.region
-	inc.Target, inc.Network, inc.Site, inc.Client = sc.target, sc.network, sc.site, ""
-	if s := e.siteByID[sc.site]; s != nil {
-		inc.Client, inc.Network = s.Client, s.net
-	}
+	inc.Target, inc.Network, inc.Site = sc.target, sc.network, sc.site
 	if inc.Targets == nil {
 		inc.Targets = []string{}
 	}
-	for i, id := range inc.Targets {
-		t := e.targetByID[id]
-		if t == nil || sc.site != "" {
-			break
-		}
-		if i > 0 && t.Client != inc.Client {
-			inc.Client = ""
-			break
-		}
-		inc.Client = t.Client
+	if sc.site == "" {
+		inc.Client = e.clientOf(inc)
+	} else if s := e.siteByID[sc.site]; s != nil {
+		inc.Client, inc.Network = s.Client, s.net
 	}
+}
+
+// clientOf is the only client whose targets an incident lists, "" if there is
+// none. Targets that are watched no longer belong to whom the incident was of: it
+// must not become everybody's because one client's target was removed.
+func (e *Engine) clientOf(inc *Incident) string {
+	client := inc.Client
+	for i, id := range inc.Targets {
+		of := inc.Client
+		if t := e.targetByID[id]; t != nil {
+			of = t.Client
+		}
+		if i > 0 && of != client {
+			return ""
+		}
+		client = of
+	}
+	return client
 }

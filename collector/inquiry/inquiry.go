@@ -1,5 +1,55 @@
 // Package inquiry answers the question "is it us, our ISP, or them?" about one
-// site and one service: facts in, one sentence out. It is pure.
+// site and one service: facts in, one sentence out. It is pure: no network, no
+// clock, no goroutine. The collector has sites probe ([Choose] says which), puts
+// what they saw into [Facts], and [Judge] says who it is.
+//
+// # What counts
+//
+// A site that was asked just now is worth more than what is known from before,
+// because a person wants to know about now. So the fresh rows decide, and what
+// the detector has found (open incidents, who has lost contact) decides only
+// where rows cannot: what a silent site means, and how sure we are.
+//
+// Beside each probe the site asks references, endpoints that belong to nobody
+// whom we watch. A site whose references fail testifies about its own line and
+// not about the service. Counts are sites and ISPs, never agents.
+//
+// # Who it is
+//
+//	the site sees                    the others see                  it is
+//	it works                         most of them too                nobody
+//	it is served to nobody (403)     they are refused alike          nobody
+//	it is refused                    nobody else is                  the site, possibly (proxy, filter)
+//	it fails, or nothing             a quorum fails                  the service
+//	its references fail too          it works                        the site (its line)
+//	references fail                  all of its ISP likewise         the ISP
+//	references fail                  its ISP's others: silence       the ISP, possibly
+//	it fails                         its ISP's others and ISPs: fine the site (filter, DNS, set-up)
+//	it fails                         only its ISP fails              between ISP and service
+//	it fails                         nobody else of its ISP looks    between, possibly the site
+//	lost contact                     it works                        the site, possibly
+//	lost contact                     its ISP's others at that time   the ISP, possibly
+//	was stopped, or not heard yet    anything but a quorum           can't tell
+//	anything                         split, below the quorum         can't tell: mixed results
+//	it fails                         nobody else can say             can't tell
+//
+// The quorum is the detector's ([detect.Rule] K and M) over the sites asked
+// here, which are few: by itself an answer is "Likely" at most, "Confirmed" when
+// the detector has confirmed an incident about the target.
+//
+// Three wordings are promises. Silence of one site is "lost contact", never
+// "line down", unless there is evidence; silence of several speaks against their
+// ISP only if they were heard until about the same time and nobody stopped them. What only one ISP sees is "between" it
+// and the service and blames neither, unless its references fail as well. And
+// an answer that needs more than there is says what is missing.
+//
+// # Whom an answer may be shown
+//
+// Sentences, links and what is missing name the site that was asked about and the
+// ISPs of the client whose answer it is, never another site; an answer that is the
+// staff's alone names any ISP. Rows name all; [Finding.For] takes out what another
+// client must not see, and [Finding.Concerns] says whether a client's people may
+// see the answer at all.
 package inquiry
 
 import (
@@ -92,4 +142,8 @@ type Finding struct {
 	// Incident is the open incident that the answer is about; "" if there is none.
 	Incident string `json:"incident,omitempty"`
 	Label    string `json:"label"` // the target for people
+	// Client is whose question it is: beside the staff only its people may see
+	// the answer. "" is the staff's alone.
+	Client string   `json:"client,omitempty"`
+	isps   []string // of Client's sites
 }
