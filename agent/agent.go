@@ -16,6 +16,19 @@
 // configuration, roster and network are on disk (state.go); with the collector
 // away it goes on asking on them and the spool grows up to its bounds.
 //
+// # Revoked
+//
+// An agent that the collector took back its membership from, or does not know,
+// asks nothing more and keeps nothing more: its results would be for nobody, and
+// its probes a burden on others that nobody decided on. The process stays, idle,
+// and says so in its log and its status: a service manager that starts it again
+// and again would help nobody. A mark in the state directory (revoked.go) makes
+// that outlive restarts and lets `picket-agent join TOKEN` know that it may take
+// the place. The session is tried again, in steps of up to ten minutes, because
+// a collector that came back from the wrong backup, and is corrected, may know
+// better; its welcome takes the mark away and the asking begins again. What was
+// not delivered stays on disk meanwhile.
+//
 // # The end
 //
 // Run ends from the source to the sink: first nothing new is asked, then what
@@ -80,6 +93,9 @@ type Agent struct {
 	gossip *cluster.Cluster
 	mind   *mind
 	state  *state
+	tries  *tries
+
+	revoked atomic.Pointer[time.Time] // when the collector took the identity back; nil: it did not
 
 	offset  atomic.Int64 // nanoseconds to add to our clock to get the collector's
 	slots   chan struct{}
@@ -115,6 +131,11 @@ func New(o Options) (*Agent, error) {
 	if a.state, err = openState(o.Dir); err != nil {
 		return nil, err
 	}
+	if at, err := RevokedAt(o.Dir); err != nil {
+		return nil, err
+	} else if !at.IsZero() {
+		a.revoked.Store(&at)
+	}
 	if a.spool, err = openSpool(o); err != nil {
 		return nil, err
 	}
@@ -127,6 +148,7 @@ func New(o Options) (*Agent, error) {
 // wire makes the parts that need the agent itself.
 func (a *Agent) wire() error {
 	a.prober = probes.New(probes.Options{Allow: guardPolicy(a.bundle.Info().Policy), Dial: a.o.Dial})
+	a.tries = newTries(a.o, a.bundle.Info().Policy)
 	a.mind = newMind()
 	a.sched = schedule.New(schedule.Options{Fire: a.fire})
 	a.client = uplink.NewClient(uplink.ClientOptions{
@@ -188,6 +210,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	g.Go(func() error { return ignoreCancel(a.sched.Run(asking)) })
 	g.Go(func() error { a.watch(asking); return nil })
 	g.Go(func() error { a.keepIdentity(asking); return nil })
+	g.Go(func() error { a.remind(asking); return nil })
 	err = g.Wait()
 	a.asks.Lock()
 	a.stop()

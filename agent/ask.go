@@ -14,6 +14,9 @@ import (
 // wait: with all slots busy the asking is skipped, because results that come
 // late in a row are worth less than results on time.
 func (a *Agent) fire(check uint32, _ time.Time) {
+	if a.idle() {
+		return
+	}
 	select {
 	case a.slots <- struct{}{}:
 	default:
@@ -47,8 +50,8 @@ func (a *Agent) spawn(f func()) bool {
 // keep puts a scheduled result where it belongs: on disk, before the collector's
 // eyes if the record lags, and into the mind.
 func (a *Agent) keep(cfg *fleet.Config, check uint32, r probes.Result) {
-	if r.Cause == probes.LocalCancelled {
-		return // the agent is stopping: nothing was seen
+	if r.Cause == probes.LocalCancelled || a.idle() {
+		return // the agent is stopping: nothing was seen; or nobody wants to know
 	}
 	doubts, changed := a.mind.saw(cfg, check, r)
 	at := r.Start.Add(time.Duration(a.offset.Load()))
@@ -67,6 +70,9 @@ func (a *Agent) keep(cfg *fleet.Config, check uint32, r probes.Result) {
 // doubt tells the collector that something may be down, at once or, for a
 // check that fails now and then anyway, after an own confirmation.
 func (a *Agent) doubt(cfg *fleet.Config, doubts []vantage.Doubt) {
+	if a.idle() {
+		return
+	}
 	for _, d := range doubts {
 		s := uplink.Suspicion{Config: cfg.ID, Check: d.Check, Cause: d.Cause, Overdue: d.Overdue}
 		if !d.Own {

@@ -35,7 +35,7 @@ func guardPolicy(p identity.Policy) func(netip.Addr) error {
 		for _, form := range forms {
 			for _, d := range deny {
 				if d.Contains(form) {
-					return fmt.Errorf("%s is denied by this agent's policy (%s)", form, d)
+					return fmt.Errorf("%s is denied by this agent's policy (%s): the site set it when the agent joined (picket-agent join --deny), and changes it by joining again", form, d)
 				}
 			}
 		}

@@ -189,7 +189,7 @@ func resolveOne(ctx context.Context, hostport string) ([]string, error) {
 // the order in which they leave. The spool goes first: no crash on the way may
 // leave a new identity with the results of an old one.
 func belongings() []string {
-	return []string{"spool", "config.json", "roster.json", "network.json", "agent.crt", "agent.key", "agent.json", "root.crt"}
+	return []string{"spool", "config.json", "roster.json", "network.json", revokedName, "agent.crt", "agent.key", "agent.json", "root.crt"}
 }
 
 // setAside moves what belongs to an earlier identity into a folder of its own,

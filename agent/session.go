@@ -32,6 +32,9 @@ func (s session) Hello() uplink.Hello {
 func (s session) Welcome(w uplink.Welcome) {
 	a := s.a
 	a.log.Info("connected", "network", w.Network.Name)
+	if err := a.reinstate(); err != nil {
+		a.log.Error("begin again after a revocation", "err", err)
+	}
 	if err := a.state.setNetwork(w.Network); err != nil {
 		a.log.Error("store network", "err", err)
 	}
@@ -78,8 +81,10 @@ func (s session) Ask(ask uplink.Ask) {
 func (s session) Disconnected(err error) {
 	switch {
 	case errors.Is(err, uplink.ErrRevoked):
-		s.a.log.Error("this agent was revoked; to use this machine again, stop the agent and join it as a new one: "+
-			"picket-agent join --force-new-identity TOKEN", "err", err)
+		s.a.log.Error(idleText, "err", err)
+		if err := s.a.retire(time.Now()); err != nil {
+			s.a.log.Error("remember the revocation", "err", err)
+		}
 	case err != nil:
 		s.a.log.Warn("collector away; going on with the stored configuration", "err", err)
 	}
@@ -112,11 +117,15 @@ func (a *Agent) rephase() {
 // health is what this agent tells of itself.
 func (a *Agent) health() uplink.Health {
 	v, st := a.mind.health(), a.spool.Stats()
-	return uplink.Health{
+	h := uplink.Health{
 		RefsOK: v.RefsOK, RefsAsked: v.RefsAsked, Voting: v.Voting, Why: v.Why.String(),
 		Spool: st.Pending, Dropped: a.dropped.Load() + st.Dropped, RSS: residentBytes(), CPU: a.cpu(),
 		Offset: time.Duration(a.offset.Load()),
 	}
+	if a.idle() {
+		h.Voting, h.Why, h.RefsOK, h.RefsAsked = false, "revoked", 0, 0
+	}
+	return h
 }
 
 func (a *Agent) tellGossip(h uplink.Health) {

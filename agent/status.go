@@ -32,6 +32,7 @@ type Status struct {
 	Version   string                `json:"version"`
 	Started   time.Time             `json:"started"`
 	Connected bool                  `json:"connected"`
+	Revoked   time.Time             `json:"revoked,omitzero"` // when the collector said so; then nothing is asked here
 	Network   string                `json:"network"`
 	Config    uint64                `json:"config"`
 	Until     time.Time             `json:"certificate_until"`
@@ -47,7 +48,7 @@ func (a *Agent) Status() Status {
 	return Status{
 		Schema: "picket.agent-status/v1", Time: time.Now(),
 		Agent: info.Agent, Client: info.Client, Site: info.Site, Version: a.o.Version, Started: a.started,
-		Connected: a.client.Connected(), Network: a.state.networkName(), Config: a.mind.config().ID,
+		Connected: a.client.Connected(), Revoked: a.revokedAt(), Network: a.state.networkName(), Config: a.mind.config().ID,
 		Until: a.bundle.NotAfter(), Health: a.health(), Spool: a.spool.Stats(),
 		Checks: a.mind.checks(), Members: a.members(),
 	}

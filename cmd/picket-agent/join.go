@@ -32,9 +32,10 @@ from standard input when the argument is "-". Before anything is sent, the
 collector must prove that it holds the key whose fingerprint is in the token.
 The agent's own key is made here and never leaves this machine.
 
-A machine that is enrolled already stays as it is. A revoked agent comes back
-with --force-new-identity: it joins as a new agent, and what belonged to the old
-one is moved into a folder old-identity-TIME of the state directory.`,
+A machine that is enrolled already stays as it is. One whose agent was revoked
+joins as a new agent, with the --allow and --deny of the old one unless others
+are given; --force-new-identity makes any machine do so. What belonged to the
+old agent is moved into a folder old-identity-TIME of the state directory.`,
 		Example: "  picket-agent join pk1_...\n  echo \"$TOKEN\" | picket-agent join -",
 		Args:    cobra.MaximumNArgs(1),
 	}
@@ -107,8 +108,17 @@ func join(cmd *cobra.Command, o agent.JoinOptions, bind string) error {
 	switch {
 	case o.Replace || errors.Is(err, identity.ErrNotEnrolled):
 	case err == nil:
-		alreadyEnrolled(out, old, o)
-		return nil
+		at, _ := agent.RevokedAt(o.Dir) // unreadable: it was not revoked as far as is known
+		if at.IsZero() {
+			alreadyEnrolled(out, old, o)
+			return nil
+		}
+		o.Replace = true
+		fmt.Fprintf(out, "The agent of this machine, %s, was revoked (%s): joining as a new one.\n", old.AgentID(), moment(at))
+		if was := old.Info().Policy; len(o.Policy.Allow)+len(o.Policy.Deny) == 0 && len(was.Allow)+len(was.Deny) > 0 {
+			o.Policy = was
+			fmt.Fprintln(out, "What the old one was allowed and denied to probe stays in force.")
+		}
 	default:
 		return &failure{exitPermission, "the state directory " + o.Dir + " cannot be used", err,
 			"repair it, name another with --state, or replace the identity with --force-new-identity"}

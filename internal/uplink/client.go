@@ -41,6 +41,8 @@ type AgentHandler interface {
 	Config(fleet.Config) error
 	Roster(fleet.Roster)
 	Ask(Ask)
+	// Try wants one fresh probe; the answer goes by [Client.Tried].
+	Try(Try)
 	// Disconnected tells why a session ended (nil: this end stopped), or, once
 	// per kind of reason, why none begins. [ErrExpired] asks for
 	// [Client.Renew].
@@ -230,6 +232,11 @@ func (c *Client) Suspect(s Suspicion) bool {
 // Vote sends a vote. false: it was not, there is no session.
 func (c *Client) Vote(v Vote) bool {
 	return c.session().send(&wire.ToCollector{Frame: &wire.ToCollector_Vote{Vote: v.wire()}})
+}
+
+// Tried answers a [Try]. false: it was not sent, there is no session.
+func (c *Client) Tried(t Tried) bool {
+	return c.session().send(&wire.ToCollector{Frame: &wire.ToCollector_Tried{Tried: t.wire()}})
 }
 
 // Report says how the agent is: at once if that changes whether it votes, else

@@ -218,6 +218,13 @@ func (l *link) hear(f *wire.ToAgent) error {
 		h.Roster(rosterFrom(m.Roster))
 	case *wire.ToAgent_Ask:
 		h.Ask(askFrom(m.Ask))
+	case *wire.ToAgent_Try:
+		t, err := tryFrom(m.Try)
+		if err != nil {
+			l.send(&wire.ToCollector{Frame: &wire.ToCollector_Tried{Tried: Tried{ID: t.ID, Refused: err.Error()}.wire()}})
+			return nil
+		}
+		h.Try(t)
 	case *wire.ToAgent_Renewed:
 		return l.renewed(m.Renewed)
 	case *wire.ToAgent_Welcome:

@@ -17,7 +17,8 @@
 //
 // A session has these streams; the first byte of each says which it is.
 //
-//	control  both ways  hello, welcome, acknowledgements, heartbeats, config, roster, ask, vote, suspicion, renewal
+//	control  both ways  hello, welcome, acknowledgements, heartbeats, config, roster, ask, vote, suspicion,
+//	                   renewal, try
 //	record   to collector  every result, each run in order, behind the mark
 //	live     to collector  fresh results, only while record lags more than 1 s
 //	relay    both ways  gossip streams; opened by either end

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/quic-go/quic-go"
@@ -143,9 +144,20 @@ func shut(conn *quic.Conn, code Code, reason string) {
 
 const maxReason = 200 // bytes of text in a close frame
 
-// clip makes s valid UTF-8 of at most n bytes, as protobuf and log lines need it.
+// clip makes s one printable line of at most n bytes of valid UTF-8: texts of the
+// other end reach log lines, terminals and pages, where control characters, line
+// breaks and marks that turn the direction of writing could pass for ours. White
+// space becomes a space; what else cannot be seen is left out.
 func clip(s string, n int) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsPrint(r):
+			return r
+		}
+		return -1
+	}, strings.ToValidUTF8(s, "\uFFFD"))
 	if len(s) <= n {
 		return s
 	}

@@ -51,7 +51,7 @@ func answer(n uint32) vantage.Answer {
 
 func (h Hello) wire() *wire.Hello {
 	w := &wire.Hello{
-		Minor: minor, Version: clip(h.Version, maxText), Os: clip(h.OS, maxText), Hostname: clip(h.Hostname, maxText),
+		Minor: minor, Features: features(), Version: clip(h.Version, maxText), Os: clip(h.OS, maxText), Hostname: clip(h.Hostname, maxText),
 		Config: h.Config, Roster: h.Roster, Health: h.Health.wire(), Metered: h.Metered,
 	}
 	for _, r := range h.Runs[max(0, len(h.Runs)-maxRuns):] {

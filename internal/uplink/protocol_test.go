@@ -16,6 +16,7 @@ import (
 
 	"picket/internal/fleet"
 	"picket/internal/uplink/wire"
+	"picket/probes"
 )
 
 // tongue is an agent that speaks the protocol by hand.
@@ -283,6 +284,8 @@ func FuzzToCollector(f *testing.F) {
 		{Frame: &wire.ToCollector_Vote{Vote: Vote{Round: 1, Err: "x"}.wire()}},
 		{Frame: &wire.ToCollector_Health{Health: Health{Offset: -1}.wire()}},
 		{Frame: &wire.ToCollector_Suspicion{Suspicion: Suspicion{Check: 1}.wire()}},
+		{Frame: &wire.ToCollector_Tried{Tried: Tried{ID: 1, RefsOK: 2, RefsAsked: 3, Result: probes.Result{Outcome: probes.Down, Code: -1, Err: "x"}}.wire()}},
+		{Frame: &wire.ToCollector_Tried{Tried: Tried{ID: 2, Refused: "policy"}.wire()}},
 	} {
 		b, _ := appendFrame([]byte{byte(kindControl)}, m, maxFrame)
 		f.Add(b)
@@ -306,6 +309,12 @@ func FuzzToCollector(f *testing.F) {
 			if s := suspicionFrom(m.GetSuspicion()); s.Age < 0 || v.Age < 0 || len(v.Err) > maxText {
 				t.Fatal("frame out of bounds")
 			}
+			if r := triedFrom(m.GetTried()); r.RefsOK > r.RefsAsked || r.RefsAsked > maxTryRefs || len(r.Refused) > maxText || len(r.Result.Err) > maxText ||
+				r.Result.Total < 0 || r.Result.Outcome > probes.Down || r.Refused != "" && r.Result != (probes.Result{}) {
+				t.Fatalf("answer out of bounds: %+v", r)
+			} else if again := triedFrom(r.wire()); again != r {
+				t.Fatalf("answer changes on the way: %+v, then %+v", r, again)
+			}
 			if again := healthFrom(healthFrom(m.GetHealth()).wire()); again.Offset != healthFrom(m.GetHealth()).Offset {
 				t.Fatal("health changes on the way")
 			}
@@ -321,6 +330,7 @@ func FuzzToAgent(f *testing.F) {
 	for _, m := range []*wire.ToAgent{
 		{Frame: &wire.ToAgent_Welcome{Welcome: Welcome{Config: cfg, Roster: &fleet.Roster{Seats: []fleet.Seat{{Agent: "a"}}}, Marks: []fleet.Mark{{Run: 1}}}.wire()}},
 		toAsk(Ask{Round: 1, Deadline: time.Second}), toConfig(cfg),
+		{Frame: &wire.ToAgent_Try{Try: Try{ID: 1, Spec: probes.Spec{Kind: probes.HTTP, Host: "a.example", Port: 8443, Path: "/x"}, Deadline: time.Second}.wire()}},
 	} {
 		b, _ := appendFrame(nil, m, maxFrame)
 		f.Add(b)
@@ -339,6 +349,9 @@ func FuzzToAgent(f *testing.F) {
 			}
 			_, _ = welcomeFrom(m.GetWelcome())
 			_ = rosterFrom(m.GetRoster())
+			if q, err := tryFrom(m.GetTry()); err == nil && q.Deadline < 0 {
+				t.Fatal("deadline of a try out of bounds")
+			}
 			if a := askFrom(m.GetAsk()); a.Deadline < 0 {
 				t.Fatal("deadline out of bounds")
 			}

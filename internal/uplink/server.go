@@ -230,11 +230,21 @@ func (s *Server) Disconnect(agent string, code, reason string) {
 
 // Sessions lists who is connected.
 func (s *Server) Sessions() []Session {
+	return s.list(func(x *session) bool { return x.welcomed.Load() })
+}
+
+// Present lists who has a session: those who are connected, and those whose hello
+// is not answered yet. What is sent to the latter follows their welcome.
+func (s *Server) Present() []Session {
+	return s.list(func(*session) bool { return true })
+}
+
+func (s *Server) list(wanted func(*session) bool) []Session {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	list := make([]Session, 0, len(s.agents))
 	for _, x := range s.agents {
-		if x.welcomed.Load() {
+		if wanted(x) {
 			list = append(list, Session{
 				Agent: x.agent, Remote: x.remote(), Since: x.since, RTT: x.conn.ConnectionStats().SmoothedRTT, Transport: "quic",
 			})

@@ -53,6 +53,9 @@ type session struct {
 	// is on was decided by it. Written before welcomed is.
 	from netip.Addr
 
+	waiting waiting     // questions without an answer yet
+	tries   atomic.Bool // the agent answers them
+
 	welcomed  atomic.Bool
 	seenAt    atomic.Int64  // UnixNano
 	renewing  atomic.Bool   // one renewal at a time
@@ -249,6 +252,7 @@ func (x *session) welcome(ctx context.Context, h *wire.Hello) ([]fleet.Mark, err
 		x.s.log.Error("welcome agent", "agent", x.agent, "err", err)
 		return nil, fmt.Errorf("%w: %w", errBusy, err)
 	}
+	x.tries.Store(tries(h))
 	x.welcomed.Store(true)
 	x.s.log.Info("agent connected", "agent", x.agent, "remote", x.remote(), "version", hello.Version, "os", hello.OS)
 	return w.Marks, nil

@@ -293,6 +293,7 @@ func (a *outpost) Welcome(w Welcome)           { a.add("welcome", a.id, w) }
 func (a *outpost) Config(c fleet.Config) error { a.add("config", a.id, c); return a.reject }
 func (a *outpost) Roster(r fleet.Roster)       { a.add("roster", a.id, r) }
 func (a *outpost) Ask(q Ask)                   { a.add("ask", a.id, q) }
+func (a *outpost) Try(q Try)                   { a.add("try", a.id, q) }
 func (a *outpost) Disconnected(err error)      { a.add("disconnected", a.id, err) }
 func (a *outpost) Renewed(chain []byte) error {
 	a.add("renewed", a.id, chain)

@@ -7,7 +7,7 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        v3.21.12
-// source: internal/uplink/wire/session.proto
+// source: wire/session.proto
 
 package wire
 
@@ -40,6 +40,7 @@ type ToCollector struct {
 	//	*ToCollector_Goodbye
 	//	*ToCollector_Renew
 	//	*ToCollector_Health
+	//	*ToCollector_Tried
 	Frame         isToCollector_Frame `protobuf_oneof:"frame"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -47,7 +48,7 @@ type ToCollector struct {
 
 func (x *ToCollector) Reset() {
 	*x = ToCollector{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[0]
+	mi := &file_wire_session_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -59,7 +60,7 @@ func (x *ToCollector) String() string {
 func (*ToCollector) ProtoMessage() {}
 
 func (x *ToCollector) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[0]
+	mi := &file_wire_session_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -72,7 +73,7 @@ func (x *ToCollector) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToCollector.ProtoReflect.Descriptor instead.
 func (*ToCollector) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{0}
+	return file_wire_session_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *ToCollector) GetFrame() isToCollector_Frame {
@@ -154,6 +155,15 @@ func (x *ToCollector) GetHealth() *Health {
 	return nil
 }
 
+func (x *ToCollector) GetTried() *Tried {
+	if x != nil {
+		if x, ok := x.Frame.(*ToCollector_Tried); ok {
+			return x.Tried
+		}
+	}
+	return nil
+}
+
 type isToCollector_Frame interface {
 	isToCollector_Frame()
 }
@@ -190,6 +200,10 @@ type ToCollector_Health struct {
 	Health *Health `protobuf:"bytes,8,opt,name=health,proto3,oneof"`
 }
 
+type ToCollector_Tried struct {
+	Tried *Tried `protobuf:"bytes,9,opt,name=tried,proto3,oneof"`
+}
+
 func (*ToCollector_Hello) isToCollector_Frame() {}
 
 func (*ToCollector_Heartbeat) isToCollector_Frame() {}
@@ -206,6 +220,8 @@ func (*ToCollector_Renew) isToCollector_Frame() {}
 
 func (*ToCollector_Health) isToCollector_Frame() {}
 
+func (*ToCollector_Tried) isToCollector_Frame() {}
+
 // ToAgent is one frame on the control stream from the collector.
 type ToAgent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -218,6 +234,7 @@ type ToAgent struct {
 	//	*ToAgent_Roster
 	//	*ToAgent_Ask
 	//	*ToAgent_Renewed
+	//	*ToAgent_Try
 	Frame         isToAgent_Frame `protobuf_oneof:"frame"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -225,7 +242,7 @@ type ToAgent struct {
 
 func (x *ToAgent) Reset() {
 	*x = ToAgent{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[1]
+	mi := &file_wire_session_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -237,7 +254,7 @@ func (x *ToAgent) String() string {
 func (*ToAgent) ProtoMessage() {}
 
 func (x *ToAgent) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[1]
+	mi := &file_wire_session_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -250,7 +267,7 @@ func (x *ToAgent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToAgent.ProtoReflect.Descriptor instead.
 func (*ToAgent) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{1}
+	return file_wire_session_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *ToAgent) GetFrame() isToAgent_Frame {
@@ -323,6 +340,15 @@ func (x *ToAgent) GetRenewed() *Renewed {
 	return nil
 }
 
+func (x *ToAgent) GetTry() *Try {
+	if x != nil {
+		if x, ok := x.Frame.(*ToAgent_Try); ok {
+			return x.Try
+		}
+	}
+	return nil
+}
+
 type isToAgent_Frame interface {
 	isToAgent_Frame()
 }
@@ -355,6 +381,10 @@ type ToAgent_Renewed struct {
 	Renewed *Renewed `protobuf:"bytes,7,opt,name=renewed,proto3,oneof"`
 }
 
+type ToAgent_Try struct {
+	Try *Try `protobuf:"bytes,8,opt,name=try,proto3,oneof"`
+}
+
 func (*ToAgent_Welcome) isToAgent_Frame() {}
 
 func (*ToAgent_Ack) isToAgent_Frame() {}
@@ -368,6 +398,8 @@ func (*ToAgent_Roster) isToAgent_Frame() {}
 func (*ToAgent_Ask) isToAgent_Frame() {}
 
 func (*ToAgent_Renewed) isToAgent_Frame() {}
+
+func (*ToAgent_Try) isToAgent_Frame() {}
 
 type Hello struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -388,7 +420,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[2]
+	mi := &file_wire_session_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -400,7 +432,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[2]
+	mi := &file_wire_session_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -413,7 +445,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{2}
+	return file_wire_session_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Hello) GetMinor() uint32 {
@@ -504,7 +536,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[3]
+	mi := &file_wire_session_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -516,7 +548,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[3]
+	mi := &file_wire_session_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -529,7 +561,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{3}
+	return file_wire_session_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Run) GetId() uint64 {
@@ -563,7 +595,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[4]
+	mi := &file_wire_session_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -575,7 +607,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[4]
+	mi := &file_wire_session_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -588,7 +620,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{4}
+	return file_wire_session_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Mark) GetRun() uint64 {
@@ -622,7 +654,7 @@ type Health struct {
 
 func (x *Health) Reset() {
 	*x = Health{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[5]
+	mi := &file_wire_session_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -634,7 +666,7 @@ func (x *Health) String() string {
 func (*Health) ProtoMessage() {}
 
 func (x *Health) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[5]
+	mi := &file_wire_session_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -647,7 +679,7 @@ func (x *Health) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health.ProtoReflect.Descriptor instead.
 func (*Health) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{5}
+	return file_wire_session_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Health) GetRefsOk() uint32 {
@@ -724,7 +756,7 @@ type Standing struct {
 
 func (x *Standing) Reset() {
 	*x = Standing{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[6]
+	mi := &file_wire_session_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -736,7 +768,7 @@ func (x *Standing) String() string {
 func (*Standing) ProtoMessage() {}
 
 func (x *Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[6]
+	mi := &file_wire_session_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -749,7 +781,7 @@ func (x *Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standing.ProtoReflect.Descriptor instead.
 func (*Standing) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{6}
+	return file_wire_session_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Standing) GetCheck() uint32 {
@@ -792,7 +824,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[7]
+	mi := &file_wire_session_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -804,7 +836,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[7]
+	mi := &file_wire_session_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -817,7 +849,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{7}
+	return file_wire_session_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Welcome) GetMinor() uint32 {
@@ -902,7 +934,7 @@ type Network struct {
 
 func (x *Network) Reset() {
 	*x = Network{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[8]
+	mi := &file_wire_session_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -914,7 +946,7 @@ func (x *Network) String() string {
 func (*Network) ProtoMessage() {}
 
 func (x *Network) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[8]
+	mi := &file_wire_session_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -927,7 +959,7 @@ func (x *Network) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Network.ProtoReflect.Descriptor instead.
 func (*Network) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{8}
+	return file_wire_session_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Network) GetId() uint32 {
@@ -969,7 +1001,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[9]
+	mi := &file_wire_session_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -981,7 +1013,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[9]
+	mi := &file_wire_session_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -994,7 +1026,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{9}
+	return file_wire_session_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Heartbeat) GetSentNs() uint64 {
@@ -1022,7 +1054,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[10]
+	mi := &file_wire_session_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +1066,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[10]
+	mi := &file_wire_session_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +1079,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{10}
+	return file_wire_session_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Pong) GetEchoNs() uint64 {
@@ -1084,7 +1116,7 @@ type Suspicion struct {
 
 func (x *Suspicion) Reset() {
 	*x = Suspicion{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[11]
+	mi := &file_wire_session_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1096,7 +1128,7 @@ func (x *Suspicion) String() string {
 func (*Suspicion) ProtoMessage() {}
 
 func (x *Suspicion) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[11]
+	mi := &file_wire_session_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1109,7 +1141,7 @@ func (x *Suspicion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suspicion.ProtoReflect.Descriptor instead.
 func (*Suspicion) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{11}
+	return file_wire_session_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Suspicion) GetConfig() uint64 {
@@ -1160,7 +1192,7 @@ type Ask struct {
 
 func (x *Ask) Reset() {
 	*x = Ask{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[12]
+	mi := &file_wire_session_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1204,7 @@ func (x *Ask) String() string {
 func (*Ask) ProtoMessage() {}
 
 func (x *Ask) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[12]
+	mi := &file_wire_session_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1217,7 @@ func (x *Ask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ask.ProtoReflect.Descriptor instead.
 func (*Ask) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{12}
+	return file_wire_session_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Ask) GetRound() uint64 {
@@ -1242,7 +1274,7 @@ type Vote struct {
 
 func (x *Vote) Reset() {
 	*x = Vote{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[13]
+	mi := &file_wire_session_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1254,7 +1286,7 @@ func (x *Vote) String() string {
 func (*Vote) ProtoMessage() {}
 
 func (x *Vote) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[13]
+	mi := &file_wire_session_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1267,7 +1299,7 @@ func (x *Vote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Vote.ProtoReflect.Descriptor instead.
 func (*Vote) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{13}
+	return file_wire_session_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Vote) GetRound() uint64 {
@@ -1347,6 +1379,301 @@ func (x *Vote) GetErr() string {
 	return ""
 }
 
+// Try asks for one fresh probe, for a person who waits. Only an agent whose
+// hello names the feature "try" is asked.
+type Try struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Spec          *Spec                  `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	DeadlineUs    uint64                 `protobuf:"varint,3,opt,name=deadline_us,json=deadlineUs,proto3" json:"deadline_us,omitempty"` // for the answer, from when the frame arrives
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Try) Reset() {
+	*x = Try{}
+	mi := &file_wire_session_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Try) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Try) ProtoMessage() {}
+
+func (x *Try) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_session_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Try.ProtoReflect.Descriptor instead.
+func (*Try) Descriptor() ([]byte, []int) {
+	return file_wire_session_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Try) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Try) GetSpec() *Spec {
+	if x != nil {
+		return x.Spec
+	}
+	return nil
+}
+
+func (x *Try) GetDeadlineUs() uint64 {
+	if x != nil {
+		return x.DeadlineUs
+	}
+	return 0
+}
+
+// Tried answers a Try.
+type Tried struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Refused       string                 `protobuf:"bytes,2,opt,name=refused,proto3" json:"refused,omitempty"` // why it was not asked; empty: it was
+	Result        *TryResult             `protobuf:"bytes,3,opt,name=result,proto3" json:"result,omitempty"`
+	RefsOk        uint32                 `protobuf:"varint,4,opt,name=refs_ok,json=refsOk,proto3" json:"refs_ok,omitempty"` // reference checks asked beside it
+	RefsAsked     uint32                 `protobuf:"varint,5,opt,name=refs_asked,json=refsAsked,proto3" json:"refs_asked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tried) Reset() {
+	*x = Tried{}
+	mi := &file_wire_session_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tried) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tried) ProtoMessage() {}
+
+func (x *Tried) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_session_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tried.ProtoReflect.Descriptor instead.
+func (*Tried) Descriptor() ([]byte, []int) {
+	return file_wire_session_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Tried) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Tried) GetRefused() string {
+	if x != nil {
+		return x.Refused
+	}
+	return ""
+}
+
+func (x *Tried) GetResult() *TryResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *Tried) GetRefsOk() uint32 {
+	if x != nil {
+		return x.RefsOk
+	}
+	return 0
+}
+
+func (x *Tried) GetRefsAsked() uint32 {
+	if x != nil {
+		return x.RefsAsked
+	}
+	return 0
+}
+
+type TryResult struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Outcome       uint32                 `protobuf:"varint,1,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Cause         uint32                 `protobuf:"varint,2,opt,name=cause,proto3" json:"cause,omitempty"`
+	DnsUs         uint64                 `protobuf:"varint,3,opt,name=dns_us,json=dnsUs,proto3" json:"dns_us,omitempty"`
+	ConnectUs     uint64                 `protobuf:"varint,4,opt,name=connect_us,json=connectUs,proto3" json:"connect_us,omitempty"`
+	TlsUs         uint64                 `protobuf:"varint,5,opt,name=tls_us,json=tlsUs,proto3" json:"tls_us,omitempty"`
+	TtfbUs        uint64                 `protobuf:"varint,6,opt,name=ttfb_us,json=ttfbUs,proto3" json:"ttfb_us,omitempty"`
+	RttUs         uint64                 `protobuf:"varint,7,opt,name=rtt_us,json=rttUs,proto3" json:"rtt_us,omitempty"`
+	TotalUs       uint64                 `protobuf:"varint,8,opt,name=total_us,json=totalUs,proto3" json:"total_us,omitempty"`
+	Code          int32                  `protobuf:"zigzag32,9,opt,name=code,proto3" json:"code,omitempty"` // HTTP status or DNS rcode; -1: none
+	HasCert       bool                   `protobuf:"varint,10,opt,name=has_cert,json=hasCert,proto3" json:"has_cert,omitempty"`
+	CertDays      int32                  `protobuf:"zigzag32,11,opt,name=cert_days,json=certDays,proto3" json:"cert_days,omitempty"`
+	Addr          []byte                 `protobuf:"bytes,12,opt,name=addr,proto3" json:"addr,omitempty"` // 4 or 16 bytes; empty: none
+	Edge          string                 `protobuf:"bytes,13,opt,name=edge,proto3" json:"edge,omitempty"`
+	Err           string                 `protobuf:"bytes,14,opt,name=err,proto3" json:"err,omitempty"`
+	Kind          uint32                 `protobuf:"varint,15,opt,name=kind,proto3" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TryResult) Reset() {
+	*x = TryResult{}
+	mi := &file_wire_session_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TryResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TryResult) ProtoMessage() {}
+
+func (x *TryResult) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_session_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TryResult.ProtoReflect.Descriptor instead.
+func (*TryResult) Descriptor() ([]byte, []int) {
+	return file_wire_session_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *TryResult) GetOutcome() uint32 {
+	if x != nil {
+		return x.Outcome
+	}
+	return 0
+}
+
+func (x *TryResult) GetCause() uint32 {
+	if x != nil {
+		return x.Cause
+	}
+	return 0
+}
+
+func (x *TryResult) GetDnsUs() uint64 {
+	if x != nil {
+		return x.DnsUs
+	}
+	return 0
+}
+
+func (x *TryResult) GetConnectUs() uint64 {
+	if x != nil {
+		return x.ConnectUs
+	}
+	return 0
+}
+
+func (x *TryResult) GetTlsUs() uint64 {
+	if x != nil {
+		return x.TlsUs
+	}
+	return 0
+}
+
+func (x *TryResult) GetTtfbUs() uint64 {
+	if x != nil {
+		return x.TtfbUs
+	}
+	return 0
+}
+
+func (x *TryResult) GetRttUs() uint64 {
+	if x != nil {
+		return x.RttUs
+	}
+	return 0
+}
+
+func (x *TryResult) GetTotalUs() uint64 {
+	if x != nil {
+		return x.TotalUs
+	}
+	return 0
+}
+
+func (x *TryResult) GetCode() int32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *TryResult) GetHasCert() bool {
+	if x != nil {
+		return x.HasCert
+	}
+	return false
+}
+
+func (x *TryResult) GetCertDays() int32 {
+	if x != nil {
+		return x.CertDays
+	}
+	return 0
+}
+
+func (x *TryResult) GetAddr() []byte {
+	if x != nil {
+		return x.Addr
+	}
+	return nil
+}
+
+func (x *TryResult) GetEdge() string {
+	if x != nil {
+		return x.Edge
+	}
+	return ""
+}
+
+func (x *TryResult) GetErr() string {
+	if x != nil {
+		return x.Err
+	}
+	return ""
+}
+
+func (x *TryResult) GetKind() uint32 {
+	if x != nil {
+		return x.Kind
+	}
+	return 0
+}
+
 type Applied struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Config        uint64                 `protobuf:"varint,1,opt,name=config,proto3" json:"config,omitempty"`
@@ -1357,7 +1684,7 @@ type Applied struct {
 
 func (x *Applied) Reset() {
 	*x = Applied{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[14]
+	mi := &file_wire_session_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1369,7 +1696,7 @@ func (x *Applied) String() string {
 func (*Applied) ProtoMessage() {}
 
 func (x *Applied) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[14]
+	mi := &file_wire_session_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1382,7 +1709,7 @@ func (x *Applied) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Applied.ProtoReflect.Descriptor instead.
 func (*Applied) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{14}
+	return file_wire_session_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Applied) GetConfig() uint64 {
@@ -1408,7 +1735,7 @@ type Goodbye struct {
 
 func (x *Goodbye) Reset() {
 	*x = Goodbye{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[15]
+	mi := &file_wire_session_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1420,7 +1747,7 @@ func (x *Goodbye) String() string {
 func (*Goodbye) ProtoMessage() {}
 
 func (x *Goodbye) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[15]
+	mi := &file_wire_session_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1433,7 +1760,7 @@ func (x *Goodbye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
 func (*Goodbye) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{15}
+	return file_wire_session_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Goodbye) GetReason() string {
@@ -1452,7 +1779,7 @@ type Renew struct {
 
 func (x *Renew) Reset() {
 	*x = Renew{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[16]
+	mi := &file_wire_session_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1464,7 +1791,7 @@ func (x *Renew) String() string {
 func (*Renew) ProtoMessage() {}
 
 func (x *Renew) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[16]
+	mi := &file_wire_session_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1477,7 +1804,7 @@ func (x *Renew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Renew.ProtoReflect.Descriptor instead.
 func (*Renew) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{16}
+	return file_wire_session_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Renew) GetCsr() []byte {
@@ -1497,7 +1824,7 @@ type Renewed struct {
 
 func (x *Renewed) Reset() {
 	*x = Renewed{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[17]
+	mi := &file_wire_session_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1509,7 +1836,7 @@ func (x *Renewed) String() string {
 func (*Renewed) ProtoMessage() {}
 
 func (x *Renewed) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[17]
+	mi := &file_wire_session_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1522,7 +1849,7 @@ func (x *Renewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Renewed.ProtoReflect.Descriptor instead.
 func (*Renewed) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{17}
+	return file_wire_session_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Renewed) GetChain() []byte {
@@ -1551,7 +1878,7 @@ type Config struct {
 
 func (x *Config) Reset() {
 	*x = Config{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[18]
+	mi := &file_wire_session_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1563,7 +1890,7 @@ func (x *Config) String() string {
 func (*Config) ProtoMessage() {}
 
 func (x *Config) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[18]
+	mi := &file_wire_session_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1576,7 +1903,7 @@ func (x *Config) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Config.ProtoReflect.Descriptor instead.
 func (*Config) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{18}
+	return file_wire_session_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Config) GetId() uint64 {
@@ -1623,7 +1950,7 @@ type Target struct {
 
 func (x *Target) Reset() {
 	*x = Target{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[19]
+	mi := &file_wire_session_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1635,7 +1962,7 @@ func (x *Target) String() string {
 func (*Target) ProtoMessage() {}
 
 func (x *Target) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[19]
+	mi := &file_wire_session_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1648,7 +1975,7 @@ func (x *Target) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Target.ProtoReflect.Descriptor instead.
 func (*Target) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{19}
+	return file_wire_session_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Target) GetId() string {
@@ -1719,7 +2046,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[20]
+	mi := &file_wire_session_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1731,7 +2058,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[20]
+	mi := &file_wire_session_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1744,7 +2071,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{20}
+	return file_wire_session_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Check) GetId() string {
@@ -1797,7 +2124,7 @@ type Spec struct {
 
 func (x *Spec) Reset() {
 	*x = Spec{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[21]
+	mi := &file_wire_session_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1809,7 +2136,7 @@ func (x *Spec) String() string {
 func (*Spec) ProtoMessage() {}
 
 func (x *Spec) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[21]
+	mi := &file_wire_session_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1822,7 +2149,7 @@ func (x *Spec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spec.ProtoReflect.Descriptor instead.
 func (*Spec) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{21}
+	return file_wire_session_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Spec) GetKind() uint32 {
@@ -1933,7 +2260,7 @@ type Roster struct {
 
 func (x *Roster) Reset() {
 	*x = Roster{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[22]
+	mi := &file_wire_session_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1945,7 +2272,7 @@ func (x *Roster) String() string {
 func (*Roster) ProtoMessage() {}
 
 func (x *Roster) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[22]
+	mi := &file_wire_session_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1958,7 +2285,7 @@ func (x *Roster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Roster.ProtoReflect.Descriptor instead.
 func (*Roster) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{22}
+	return file_wire_session_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Roster) GetVersion() uint64 {
@@ -1989,7 +2316,7 @@ type Seat struct {
 
 func (x *Seat) Reset() {
 	*x = Seat{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[23]
+	mi := &file_wire_session_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2001,7 +2328,7 @@ func (x *Seat) String() string {
 func (*Seat) ProtoMessage() {}
 
 func (x *Seat) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[23]
+	mi := &file_wire_session_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2014,7 +2341,7 @@ func (x *Seat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seat.ProtoReflect.Descriptor instead.
 func (*Seat) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{23}
+	return file_wire_session_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Seat) GetAgent() string {
@@ -2074,7 +2401,7 @@ type EnrolRequest struct {
 
 func (x *EnrolRequest) Reset() {
 	*x = EnrolRequest{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[24]
+	mi := &file_wire_session_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2086,7 +2413,7 @@ func (x *EnrolRequest) String() string {
 func (*EnrolRequest) ProtoMessage() {}
 
 func (x *EnrolRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[24]
+	mi := &file_wire_session_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2099,7 +2426,7 @@ func (x *EnrolRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrolRequest.ProtoReflect.Descriptor instead.
 func (*EnrolRequest) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{24}
+	return file_wire_session_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *EnrolRequest) GetTokenId() string {
@@ -2161,7 +2488,7 @@ type EnrolReply struct {
 
 func (x *EnrolReply) Reset() {
 	*x = EnrolReply{}
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[25]
+	mi := &file_wire_session_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2173,7 +2500,7 @@ func (x *EnrolReply) String() string {
 func (*EnrolReply) ProtoMessage() {}
 
 func (x *EnrolReply) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_uplink_wire_session_proto_msgTypes[25]
+	mi := &file_wire_session_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2186,7 +2513,7 @@ func (x *EnrolReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrolReply.ProtoReflect.Descriptor instead.
 func (*EnrolReply) Descriptor() ([]byte, []int) {
-	return file_internal_uplink_wire_session_proto_rawDescGZIP(), []int{25}
+	return file_wire_session_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *EnrolReply) GetRefusedCode() string {
@@ -2252,11 +2579,11 @@ func (x *EnrolReply) GetNetwork() *Network {
 	return nil
 }
 
-var File_internal_uplink_wire_session_proto protoreflect.FileDescriptor
+var File_wire_session_proto protoreflect.FileDescriptor
 
-const file_internal_uplink_wire_session_proto_rawDesc = "" +
+const file_wire_session_proto_rawDesc = "" +
 	"\n" +
-	"\"internal/uplink/wire/session.proto\x12\rpicket.uplink\"\xaa\x03\n" +
+	"\x12wire/session.proto\x12\rpicket.uplink\"\xd8\x03\n" +
 	"\vToCollector\x12,\n" +
 	"\x05hello\x18\x01 \x01(\v2\x14.picket.uplink.HelloH\x00R\x05hello\x128\n" +
 	"\theartbeat\x18\x02 \x01(\v2\x18.picket.uplink.HeartbeatH\x00R\theartbeat\x128\n" +
@@ -2265,8 +2592,9 @@ const file_internal_uplink_wire_session_proto_rawDesc = "" +
 	"\aapplied\x18\x05 \x01(\v2\x16.picket.uplink.AppliedH\x00R\aapplied\x122\n" +
 	"\agoodbye\x18\x06 \x01(\v2\x16.picket.uplink.GoodbyeH\x00R\agoodbye\x12,\n" +
 	"\x05renew\x18\a \x01(\v2\x14.picket.uplink.RenewH\x00R\x05renew\x12/\n" +
-	"\x06health\x18\b \x01(\v2\x15.picket.uplink.HealthH\x00R\x06healthB\a\n" +
-	"\x05frame\"\xd8\x02\n" +
+	"\x06health\x18\b \x01(\v2\x15.picket.uplink.HealthH\x00R\x06health\x12,\n" +
+	"\x05tried\x18\t \x01(\v2\x14.picket.uplink.TriedH\x00R\x05triedB\a\n" +
+	"\x05frame\"\x80\x03\n" +
 	"\aToAgent\x122\n" +
 	"\awelcome\x18\x01 \x01(\v2\x16.picket.uplink.WelcomeH\x00R\awelcome\x12'\n" +
 	"\x03ack\x18\x02 \x01(\v2\x13.picket.uplink.MarkH\x00R\x03ack\x12)\n" +
@@ -2274,7 +2602,8 @@ const file_internal_uplink_wire_session_proto_rawDesc = "" +
 	"\x06config\x18\x04 \x01(\v2\x15.picket.uplink.ConfigH\x00R\x06config\x12/\n" +
 	"\x06roster\x18\x05 \x01(\v2\x15.picket.uplink.RosterH\x00R\x06roster\x12&\n" +
 	"\x03ask\x18\x06 \x01(\v2\x12.picket.uplink.AskH\x00R\x03ask\x122\n" +
-	"\arenewed\x18\a \x01(\v2\x16.picket.uplink.RenewedH\x00R\arenewedB\a\n" +
+	"\arenewed\x18\a \x01(\v2\x16.picket.uplink.RenewedH\x00R\arenewed\x12&\n" +
+	"\x03try\x18\b \x01(\v2\x12.picket.uplink.TryH\x00R\x03tryB\a\n" +
 	"\x05frame\"\xd5\x02\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05minor\x18\x01 \x01(\rR\x05minor\x12\x1a\n" +
@@ -2363,7 +2692,37 @@ const file_internal_uplink_wire_session_proto_rawDesc = "" +
 	"\x04addr\x18\t \x01(\fR\x04addr\x12\x12\n" +
 	"\x04edge\x18\n" +
 	" \x01(\tR\x04edge\x12\x10\n" +
-	"\x03err\x18\v \x01(\tR\x03err\";\n" +
+	"\x03err\x18\v \x01(\tR\x03err\"_\n" +
+	"\x03Try\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12'\n" +
+	"\x04spec\x18\x02 \x01(\v2\x13.picket.uplink.SpecR\x04spec\x12\x1f\n" +
+	"\vdeadline_us\x18\x03 \x01(\x04R\n" +
+	"deadlineUs\"\x9b\x01\n" +
+	"\x05Tried\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
+	"\arefused\x18\x02 \x01(\tR\arefused\x120\n" +
+	"\x06result\x18\x03 \x01(\v2\x18.picket.uplink.TryResultR\x06result\x12\x17\n" +
+	"\arefs_ok\x18\x04 \x01(\rR\x06refsOk\x12\x1d\n" +
+	"\n" +
+	"refs_asked\x18\x05 \x01(\rR\trefsAsked\"\xed\x02\n" +
+	"\tTryResult\x12\x18\n" +
+	"\aoutcome\x18\x01 \x01(\rR\aoutcome\x12\x14\n" +
+	"\x05cause\x18\x02 \x01(\rR\x05cause\x12\x15\n" +
+	"\x06dns_us\x18\x03 \x01(\x04R\x05dnsUs\x12\x1d\n" +
+	"\n" +
+	"connect_us\x18\x04 \x01(\x04R\tconnectUs\x12\x15\n" +
+	"\x06tls_us\x18\x05 \x01(\x04R\x05tlsUs\x12\x17\n" +
+	"\attfb_us\x18\x06 \x01(\x04R\x06ttfbUs\x12\x15\n" +
+	"\x06rtt_us\x18\a \x01(\x04R\x05rttUs\x12\x19\n" +
+	"\btotal_us\x18\b \x01(\x04R\atotalUs\x12\x12\n" +
+	"\x04code\x18\t \x01(\x11R\x04code\x12\x19\n" +
+	"\bhas_cert\x18\n" +
+	" \x01(\bR\ahasCert\x12\x1b\n" +
+	"\tcert_days\x18\v \x01(\x11R\bcertDays\x12\x12\n" +
+	"\x04addr\x18\f \x01(\fR\x04addr\x12\x12\n" +
+	"\x04edge\x18\r \x01(\tR\x04edge\x12\x10\n" +
+	"\x03err\x18\x0e \x01(\tR\x03err\x12\x12\n" +
+	"\x04kind\x18\x0f \x01(\rR\x04kind\";\n" +
 	"\aApplied\x12\x16\n" +
 	"\x06config\x18\x01 \x01(\x04R\x06config\x12\x18\n" +
 	"\arefused\x18\x02 \x01(\tR\arefused\"!\n" +
@@ -2442,19 +2801,19 @@ const file_internal_uplink_wire_session_proto_rawDesc = "" +
 	"\anetwork\x18\t \x01(\v2\x16.picket.uplink.NetworkR\anetworkB\x1dZ\x1bpicket/internal/uplink/wireb\x06proto3"
 
 var (
-	file_internal_uplink_wire_session_proto_rawDescOnce sync.Once
-	file_internal_uplink_wire_session_proto_rawDescData []byte
+	file_wire_session_proto_rawDescOnce sync.Once
+	file_wire_session_proto_rawDescData []byte
 )
 
-func file_internal_uplink_wire_session_proto_rawDescGZIP() []byte {
-	file_internal_uplink_wire_session_proto_rawDescOnce.Do(func() {
-		file_internal_uplink_wire_session_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_internal_uplink_wire_session_proto_rawDesc), len(file_internal_uplink_wire_session_proto_rawDesc)))
+func file_wire_session_proto_rawDescGZIP() []byte {
+	file_wire_session_proto_rawDescOnce.Do(func() {
+		file_wire_session_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_wire_session_proto_rawDesc), len(file_wire_session_proto_rawDesc)))
 	})
-	return file_internal_uplink_wire_session_proto_rawDescData
+	return file_wire_session_proto_rawDescData
 }
 
-var file_internal_uplink_wire_session_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
-var file_internal_uplink_wire_session_proto_goTypes = []any{
+var file_wire_session_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_wire_session_proto_goTypes = []any{
 	(*ToCollector)(nil),  // 0: picket.uplink.ToCollector
 	(*ToAgent)(nil),      // 1: picket.uplink.ToAgent
 	(*Hello)(nil),        // 2: picket.uplink.Hello
@@ -2469,61 +2828,68 @@ var file_internal_uplink_wire_session_proto_goTypes = []any{
 	(*Suspicion)(nil),    // 11: picket.uplink.Suspicion
 	(*Ask)(nil),          // 12: picket.uplink.Ask
 	(*Vote)(nil),         // 13: picket.uplink.Vote
-	(*Applied)(nil),      // 14: picket.uplink.Applied
-	(*Goodbye)(nil),      // 15: picket.uplink.Goodbye
-	(*Renew)(nil),        // 16: picket.uplink.Renew
-	(*Renewed)(nil),      // 17: picket.uplink.Renewed
-	(*Config)(nil),       // 18: picket.uplink.Config
-	(*Target)(nil),       // 19: picket.uplink.Target
-	(*Check)(nil),        // 20: picket.uplink.Check
-	(*Spec)(nil),         // 21: picket.uplink.Spec
-	(*Roster)(nil),       // 22: picket.uplink.Roster
-	(*Seat)(nil),         // 23: picket.uplink.Seat
-	(*EnrolRequest)(nil), // 24: picket.uplink.EnrolRequest
-	(*EnrolReply)(nil),   // 25: picket.uplink.EnrolReply
+	(*Try)(nil),          // 14: picket.uplink.Try
+	(*Tried)(nil),        // 15: picket.uplink.Tried
+	(*TryResult)(nil),    // 16: picket.uplink.TryResult
+	(*Applied)(nil),      // 17: picket.uplink.Applied
+	(*Goodbye)(nil),      // 18: picket.uplink.Goodbye
+	(*Renew)(nil),        // 19: picket.uplink.Renew
+	(*Renewed)(nil),      // 20: picket.uplink.Renewed
+	(*Config)(nil),       // 21: picket.uplink.Config
+	(*Target)(nil),       // 22: picket.uplink.Target
+	(*Check)(nil),        // 23: picket.uplink.Check
+	(*Spec)(nil),         // 24: picket.uplink.Spec
+	(*Roster)(nil),       // 25: picket.uplink.Roster
+	(*Seat)(nil),         // 26: picket.uplink.Seat
+	(*EnrolRequest)(nil), // 27: picket.uplink.EnrolRequest
+	(*EnrolReply)(nil),   // 28: picket.uplink.EnrolReply
 }
-var file_internal_uplink_wire_session_proto_depIdxs = []int32{
+var file_wire_session_proto_depIdxs = []int32{
 	2,  // 0: picket.uplink.ToCollector.hello:type_name -> picket.uplink.Hello
 	9,  // 1: picket.uplink.ToCollector.heartbeat:type_name -> picket.uplink.Heartbeat
 	11, // 2: picket.uplink.ToCollector.suspicion:type_name -> picket.uplink.Suspicion
 	13, // 3: picket.uplink.ToCollector.vote:type_name -> picket.uplink.Vote
-	14, // 4: picket.uplink.ToCollector.applied:type_name -> picket.uplink.Applied
-	15, // 5: picket.uplink.ToCollector.goodbye:type_name -> picket.uplink.Goodbye
-	16, // 6: picket.uplink.ToCollector.renew:type_name -> picket.uplink.Renew
+	17, // 4: picket.uplink.ToCollector.applied:type_name -> picket.uplink.Applied
+	18, // 5: picket.uplink.ToCollector.goodbye:type_name -> picket.uplink.Goodbye
+	19, // 6: picket.uplink.ToCollector.renew:type_name -> picket.uplink.Renew
 	5,  // 7: picket.uplink.ToCollector.health:type_name -> picket.uplink.Health
-	7,  // 8: picket.uplink.ToAgent.welcome:type_name -> picket.uplink.Welcome
-	4,  // 9: picket.uplink.ToAgent.ack:type_name -> picket.uplink.Mark
-	10, // 10: picket.uplink.ToAgent.pong:type_name -> picket.uplink.Pong
-	18, // 11: picket.uplink.ToAgent.config:type_name -> picket.uplink.Config
-	22, // 12: picket.uplink.ToAgent.roster:type_name -> picket.uplink.Roster
-	12, // 13: picket.uplink.ToAgent.ask:type_name -> picket.uplink.Ask
-	17, // 14: picket.uplink.ToAgent.renewed:type_name -> picket.uplink.Renewed
-	3,  // 15: picket.uplink.Hello.runs:type_name -> picket.uplink.Run
-	5,  // 16: picket.uplink.Hello.health:type_name -> picket.uplink.Health
-	6,  // 17: picket.uplink.Hello.standing:type_name -> picket.uplink.Standing
-	4,  // 18: picket.uplink.Welcome.marks:type_name -> picket.uplink.Mark
-	18, // 19: picket.uplink.Welcome.config:type_name -> picket.uplink.Config
-	22, // 20: picket.uplink.Welcome.roster:type_name -> picket.uplink.Roster
-	8,  // 21: picket.uplink.Welcome.network:type_name -> picket.uplink.Network
-	5,  // 22: picket.uplink.Heartbeat.health:type_name -> picket.uplink.Health
-	19, // 23: picket.uplink.Config.targets:type_name -> picket.uplink.Target
-	20, // 24: picket.uplink.Config.checks:type_name -> picket.uplink.Check
-	21, // 25: picket.uplink.Check.spec:type_name -> picket.uplink.Spec
-	23, // 26: picket.uplink.Roster.seats:type_name -> picket.uplink.Seat
-	8,  // 27: picket.uplink.EnrolReply.network:type_name -> picket.uplink.Network
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	15, // 8: picket.uplink.ToCollector.tried:type_name -> picket.uplink.Tried
+	7,  // 9: picket.uplink.ToAgent.welcome:type_name -> picket.uplink.Welcome
+	4,  // 10: picket.uplink.ToAgent.ack:type_name -> picket.uplink.Mark
+	10, // 11: picket.uplink.ToAgent.pong:type_name -> picket.uplink.Pong
+	21, // 12: picket.uplink.ToAgent.config:type_name -> picket.uplink.Config
+	25, // 13: picket.uplink.ToAgent.roster:type_name -> picket.uplink.Roster
+	12, // 14: picket.uplink.ToAgent.ask:type_name -> picket.uplink.Ask
+	20, // 15: picket.uplink.ToAgent.renewed:type_name -> picket.uplink.Renewed
+	14, // 16: picket.uplink.ToAgent.try:type_name -> picket.uplink.Try
+	3,  // 17: picket.uplink.Hello.runs:type_name -> picket.uplink.Run
+	5,  // 18: picket.uplink.Hello.health:type_name -> picket.uplink.Health
+	6,  // 19: picket.uplink.Hello.standing:type_name -> picket.uplink.Standing
+	4,  // 20: picket.uplink.Welcome.marks:type_name -> picket.uplink.Mark
+	21, // 21: picket.uplink.Welcome.config:type_name -> picket.uplink.Config
+	25, // 22: picket.uplink.Welcome.roster:type_name -> picket.uplink.Roster
+	8,  // 23: picket.uplink.Welcome.network:type_name -> picket.uplink.Network
+	5,  // 24: picket.uplink.Heartbeat.health:type_name -> picket.uplink.Health
+	24, // 25: picket.uplink.Try.spec:type_name -> picket.uplink.Spec
+	16, // 26: picket.uplink.Tried.result:type_name -> picket.uplink.TryResult
+	22, // 27: picket.uplink.Config.targets:type_name -> picket.uplink.Target
+	23, // 28: picket.uplink.Config.checks:type_name -> picket.uplink.Check
+	24, // 29: picket.uplink.Check.spec:type_name -> picket.uplink.Spec
+	26, // 30: picket.uplink.Roster.seats:type_name -> picket.uplink.Seat
+	8,  // 31: picket.uplink.EnrolReply.network:type_name -> picket.uplink.Network
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
-func init() { file_internal_uplink_wire_session_proto_init() }
-func file_internal_uplink_wire_session_proto_init() {
-	if File_internal_uplink_wire_session_proto != nil {
+func init() { file_wire_session_proto_init() }
+func file_wire_session_proto_init() {
+	if File_wire_session_proto != nil {
 		return
 	}
-	file_internal_uplink_wire_session_proto_msgTypes[0].OneofWrappers = []any{
+	file_wire_session_proto_msgTypes[0].OneofWrappers = []any{
 		(*ToCollector_Hello)(nil),
 		(*ToCollector_Heartbeat)(nil),
 		(*ToCollector_Suspicion)(nil),
@@ -2532,8 +2898,9 @@ func file_internal_uplink_wire_session_proto_init() {
 		(*ToCollector_Goodbye)(nil),
 		(*ToCollector_Renew)(nil),
 		(*ToCollector_Health)(nil),
+		(*ToCollector_Tried)(nil),
 	}
-	file_internal_uplink_wire_session_proto_msgTypes[1].OneofWrappers = []any{
+	file_wire_session_proto_msgTypes[1].OneofWrappers = []any{
 		(*ToAgent_Welcome)(nil),
 		(*ToAgent_Ack)(nil),
 		(*ToAgent_Pong)(nil),
@@ -2541,22 +2908,23 @@ func file_internal_uplink_wire_session_proto_init() {
 		(*ToAgent_Roster)(nil),
 		(*ToAgent_Ask)(nil),
 		(*ToAgent_Renewed)(nil),
+		(*ToAgent_Try)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_uplink_wire_session_proto_rawDesc), len(file_internal_uplink_wire_session_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_session_proto_rawDesc), len(file_wire_session_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
-		GoTypes:           file_internal_uplink_wire_session_proto_goTypes,
-		DependencyIndexes: file_internal_uplink_wire_session_proto_depIdxs,
-		MessageInfos:      file_internal_uplink_wire_session_proto_msgTypes,
+		GoTypes:           file_wire_session_proto_goTypes,
+		DependencyIndexes: file_wire_session_proto_depIdxs,
+		MessageInfos:      file_wire_session_proto_msgTypes,
 	}.Build()
-	File_internal_uplink_wire_session_proto = out.File
-	file_internal_uplink_wire_session_proto_goTypes = nil
-	file_internal_uplink_wire_session_proto_depIdxs = nil
+	File_wire_session_proto = out.File
+	file_wire_session_proto_goTypes = nil
+	file_wire_session_proto_depIdxs = nil
 }

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"picket/agent"
+	"picket/internal/identity"
+)
+
+func statusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show how the agent of this machine is doing and whom it sees",
+		Long: `Show how the agent of this machine is doing and whom it sees.
+
+Exit code 0 means connected, 4 revoked, 5 that no agent answers, 10 not connected.`,
+		Args: cobra.NoArgs,
+	}
+	state := stateFlag(cmd)
+	asJSON := cmd.Flags().Bool("json", false, "print everything as one JSON object")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		s, err := agent.AskStatus(cmd.Context(), *state)
+		switch {
+		case errors.Is(err, agent.ErrNotYours):
+			return &failure{exitPermission, "the status socket in " + *state + " may only be opened by the agent's user", err, "run this as that user or as root"}
+		case err != nil:
+			return noAnswer(*state, err)
+		}
+		if *asJSON {
+			enc := json.NewEncoder(cmd.OutOrStdout())
+			enc.SetIndent("", "  ")
+			if err := enc.Encode(s); err != nil {
+				return &failure{exitInternal, "cannot print the status", err, ""}
+			}
+		} else {
+			printStatus(cmd.OutOrStdout(), s, *state)
+		}
+		switch {
+		case !s.Revoked.IsZero():
+			return found(exitAuth)
+		case !s.Connected:
+			return found(exitDegraded)
+		}
+		return nil
+	}
+	return cmd
+}
+
+// noAnswer says why no agent answers on a state directory.
+func noAnswer(state string, err error) error {
+	b, none := identity.LoadBundle(state)
+	if at, _ := agent.RevokedAt(state); none == nil && !at.IsZero() {
+		return &failure{exitAuth, "REVOKED: the collector does not accept this agent (" + b.AgentID() + ") since " + moment(at) + "; no agent runs", nil, comeBack(b.Info(), state)}
+	}
+	fix := "is this the right directory? name another with --state, or start it: picket-agent run --state " + state
+	if errors.Is(none, identity.ErrNotEnrolled) {
+		fix = "no agent was enrolled there; is this the right directory? name another with --state, or enrol: picket-agent join --state " + state + " TOKEN"
+	}
+	return &failure{exitNetwork, "no agent answers in " + state, err, fix}
+}
+
+// comeBack is how a revoked machine gets to work again.
+func comeBack(i identity.Info, state string) string {
+	return fmt.Sprintf("make a new token on the collector (picket token create --client %s --site %s), stop the agent here, "+
+		"join (picket-agent join --state %s TOKEN), and start the agent again", quoted(i.Client), quoted(strings.TrimPrefix(i.Site, i.Client+"/")), state)
+}
+
+// quoted is a word for a shell.
+func quoted(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./:@", r)
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(oneLine(s), "'", `'\''`) + "'"
+}
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// oneLine makes text that came from elsewhere one printable line.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsPrint(r):
+			return r
+		}
+		return -1
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}
+
+func printStatus(w io.Writer, s agent.Status, state string) {
+	if !s.Revoked.IsZero() {
+		printRevoked(w, s, state)
+		return
+	}
+	connected := "connected"
+	if !s.Connected {
+		connected = "NOT connected: going on with the stored configuration"
+	}
+	fmt.Fprintf(w, "Agent      %s  (client %s, site %s, version %s)\n", s.Agent, s.Client, s.Site, s.Version)
+	fmt.Fprintf(w, "Collector  %s, seen from %s\n", connected, oneLine(s.Network))
+	fmt.Fprintf(w, "Line       %d of %d references answer; ", s.Health.RefsOK, s.Health.RefsAsked)
+	if s.Health.Voting {
+		fmt.Fprintln(w, "votes")
+	} else {
+		fmt.Fprintf(w, "does not vote: %s\n", s.Health.Why)
+	}
+	fmt.Fprintf(w, "Results    %d waiting for the collector (%d bytes), %d lost\n", s.Spool.Pending, s.Spool.Bytes, s.Health.Dropped)
+	fmt.Fprintf(w, "Identity   certificate until %s, renews itself\n", s.Until.UTC().Format(time.DateOnly))
+	fmt.Fprintf(w, "Checks     %d, configuration %d\n", len(s.Checks), s.Config)
+	fmt.Fprintf(w, "Fleet      %d members\n", len(s.Members))
+	for _, m := range s.Members {
+		fmt.Fprintf(w, "  %-8s %-28s %-24s %s\n", m.State, oneLine(m.Seat.Agent), oneLine(m.Seat.Site), oneLine(m.Seat.Network))
+	}
+}
+
+// printRevoked says first that nothing happens here, and what to do.
+func printRevoked(w io.Writer, s agent.Status, state string) {
+	fmt.Fprintf(w, "REVOKED    the collector does not accept this agent since %s\n", moment(s.Revoked))
+	fmt.Fprintln(w, "           It was revoked, or the collector does not know it. Nothing is probed here.")
+	fmt.Fprintf(w, "  fix: %s\n\n", comeBack(identity.Info{Client: s.Client, Site: s.Site}, state))
+	fmt.Fprintf(w, "Agent      %s  (client %s, site %s, version %s)\n", s.Agent, s.Client, s.Site, s.Version)
+	fmt.Fprintln(w, "Collector  not connected; asked again every few minutes, in case it changes its mind")
+	if s.Spool.Pending > 0 {
+		fmt.Fprintf(w, "Results    %d not delivered before (%d bytes); kept on disk\n", s.Spool.Pending, s.Spool.Bytes)
+	}
+}
