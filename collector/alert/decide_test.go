@@ -172,6 +172,35 @@ func TestAStoryToldToTwoRoutes(t *testing.T) {
 	}
 }
 
+// TestANewRouteIsToldOfWhatIsOpen: nothing changes about the incident, and yet
+// whoever is written into the configuration now hears of it, once; as a restart
+// would tell.
+func TestANewRouteIsToldOfWhatIsOpen(t *testing.T) {
+	old, fresh := Route{Name: "old"}, Route{Name: "fresh", Delay: time.Minute}
+	p := NewPlanner([]Route{old}, Words{})
+	letters, err := p.Plan(noon, outage())
+	if err != nil || len(letters) != 1 {
+		t.Fatalf("%d letters, %v", len(letters), err)
+	}
+	p.Enqueued(letters...)
+	if at, ok := p.Next(); ok {
+		t.Fatalf("it is not stable: next %v", at)
+	}
+	now := noon.Add(time.Hour)
+	p.SetRoutes(now, []Route{old, fresh})
+	if at, ok := p.Next(); !ok || at.After(now) {
+		t.Errorf("next %v %v", at, ok)
+	}
+	letters, err = p.Due(now)
+	if err != nil || len(letters) != 1 || letters[0].Route != "fresh" || letters[0].Event != Opened {
+		t.Fatalf("got %+v, %v", letters, err)
+	}
+	p.Enqueued(letters...)
+	if again, err := p.Due(now.Add(time.Hour)); err != nil || len(again) != 0 {
+		t.Errorf("again %+v, %v", again, err)
+	}
+}
+
 // TestALetterThatWasNotSavedIsWrittenAgain is the crash, or the full disk,
 // between deciding and saving.
 func TestALetterThatWasNotSavedIsWrittenAgain(t *testing.T) {

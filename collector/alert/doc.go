@@ -30,25 +30,69 @@
 // are no news. A route that was told of an incident also hears its end, whatever
 // became of its kind.
 //
+// # The words
+//
+// One account serves all: a headline, the finding, and labelled lines ([Line])
+// that answer in the order in which people ask: who is it (us, our ISP, them),
+// what, where, what still works, since when, on what evidence, whose clients,
+// how sure, what to do now. [Words] writes it once, when the letter is written;
+// the plain text, the HTML of a mail and the lines of the JSON body are three
+// dresses of it, so that they cannot disagree and a retry says the same. Text
+// that came from elsewhere is kept on one line: nobody can forge a line.
+//
 // # Delivery
 //
-// At least once: a crash after the POST and before the note of it sends again.
-// The Idempotency-Key header is the same each time, "incident.route.sequence",
-// and a receiver that keeps the keys of a day sees every letter exactly once.
+// At least once: a crash after the delivery and before the note of it delivers
+// again. The key is the same each time, "incident.route.sequence": a receiver of
+// webhooks that keeps the keys of a day (Idempotency-Key) sees every letter
+// exactly once, and so does a mailbox that knows the Message-ID.
+//
+// What fails without a definite no (no connection, timeout, 408, 425, 429, 5xx;
+// of mail 4yz) backs off from 5 s to 15 min with jitter, honours Retry-After up
+// to an hour, and is given up 24 hours after the letter was written. A definite
+// no is tried 6 times over about 3 minutes and then given up, since the same
+// bytes will meet the same no and the letters behind it should not wait for a
+// day. What was given up stays in the store, marked dead.
+//
+// [Sender.SetRoutes] replaces the routes while it works. [Sender.Test] delivers
+// a message that says it is a test, now and beside the outbox.
+//
+// # By webhook
 //
 // 2xx is delivered. Redirects are not followed, because a signed message about a
-// customer goes where its owner said and nowhere else. A definite no (any other
-// 4xx than 408, 425 and 429, or a redirect) is tried 6 times over about 3 minutes
-// and then given up, since the same bytes will meet the same no and the letters
-// behind it should not wait for a day; 410 Gone is given up at once. Everything
-// else (no connection, timeout, 408, 425, 429, 5xx) backs off from 5 s to 15 min
-// with jitter, honours Retry-After up to an hour, and is given up 24 hours after
-// the letter was written. What was given up stays in the store, marked dead.
-//
-// # Signature
+// customer goes where its owner said and nowhere else; they and any other 4xx
+// are a definite no, and 410 Gone is given up at once.
 //
 //	X-Picket-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">
 //
-// [Verify] is the receiver's side, for whoever writes one in Go. Neither secret
-// nor URL is ever put into an error or a log: webhook URLs often are secrets.
+// [Verify] is the receiver's side, for whoever writes one in Go.
+//
+// # By mail
+//
+// One mail goes to all recipients of a route, as text and HTML, one connection
+// each: alerts are few, and a connection that was kept is often dead when it
+// matters. The subject begins with a tag for eyes and mail rules ([DOWN],
+// [WATCH], [SITE], [ISP], [PATH], [BLIND], [UPDATE], [OK], [MERGED], [CLOSED],
+// [TEST]) and ends with the incident's id for ticket systems. Message-ID,
+// In-Reply-To and References follow from incident, route and sequence, so all
+// letters of an incident are one thread and every try is the same mail.
+//
+// The library writes the mail and speaks the protocol; the conversation is
+// ours, because three things matter here that it does otherwise: one recipient
+// who has left the company must not silence the others (the rest get the mail,
+// and who is asked to wait is tried again alone), the end of a context must
+// end a conversation that hangs, and a server's chatter is bounded.
+//
+// A definite no is 5yz to the sender, to all recipients or to the mail. What
+// the server says before that concerns our way in and not the letter (a wrong
+// password, no STARTTLS, a certificate that is not trusted): somebody will mend
+// it, so the letter waits for a day. STARTTLS is mandatory unless the route to
+// the server is said to be plain, certificates are always verified, and a
+// password goes unencrypted only to this machine itself, judged by the address
+// that was really connected to.
+//
+// # Secrets
+//
+// Neither secrets, passwords nor webhook URLs (which often are secrets) are put
+// into an error or a log, nor is what a mail server says about a log-in.
 package alert

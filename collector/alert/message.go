@@ -26,8 +26,12 @@ type Message struct {
 	SentAs   string    `json:"key"`      // the Idempotency-Key
 	At       time.Time `json:"at"`       // when the message was written
 
-	Title string `json:"title"` // one line
-	Text  string `json:"text"`  // the whole alert as people read it
+	Title   string `json:"title"`             // one line
+	Subject string `json:"subject,omitempty"` // of a mail or a ticket: "[DOWN] ... (id)"
+	Finding string `json:"finding,omitempty"` // one or two sentences
+	Lines   []Line `json:"lines,omitempty"`   // the labelled parts of Text
+	Link    string `json:"link,omitempty"`    // the incident's page
+	Text    string `json:"text"`              // the whole alert as people read it
 
 	Kind       detect.Kind       `json:"kind"`
 	Provider   string            `json:"provider,omitempty"`
@@ -66,12 +70,13 @@ type Message struct {
 // compose writes the message that d calls for.
 func (w Words) compose(d Decision, told Told, i *detect.Incident, route string, now time.Time) (Letter, error) {
 	seq := told.Sequence + 1
-	id := fmt.Sprintf("%s.%s.%d", i.ID, route, seq)
+	id := key(i.ID, route, seq)
+	title, found, lines, link := w.Title(d.Event, i), finding(d.Event, i), w.lines(d.Event, i, now), w.link(i)
 	evidence := ordered(i.Evidence)
 	more := max(0, len(evidence)-maxEvidence)
 	m := Message{
 		Schema: Schema, Event: d.Event, Reason: d.Reason, AlertID: i.ID, Route: route, Sequence: seq, SentAs: id, At: now.UTC(),
-		Title: w.Title(d.Event, i), Text: w.Render(d.Event, i, now),
+		Title: title, Subject: w.Subject(d.Event, i), Finding: found, Lines: lines, Link: link, Text: render(title, found, lines, link, i.ID),
 		Kind: i.Kind, Provider: i.Provider, Service: i.Service, Region: i.Region, Target: i.Target, Targets: i.Targets,
 		Client: i.Client, Site: i.Site, ISP: i.Network, SeenFrom: i.VRegion,
 		State: i.State, Confidence: i.Confidence, Severity: i.Severity, Layer: i.Layer, Cause: i.Cause, ReasonCode: i.Reason.Code,
@@ -84,6 +89,11 @@ func (w Words) compose(d Decision, told Told, i *detect.Incident, route string, 
 		return Letter{}, fmt.Errorf("write alert %s: %w", id, err)
 	}
 	return Letter{ID: id, Incident: i.ID, Route: route, Event: d.Event, Body: body, Created: now, Due: now}, nil
+}
+
+// key is the idempotency key of a letter, and the left side of its Message-ID.
+func key(incident, route string, seq int) string {
+	return fmt.Sprintf("%s.%s.%d", incident, route, seq)
 }
 
 // told is what a reader of m knows.

@@ -35,8 +35,17 @@ func NewPlanner(routes []Route, words Words) *Planner {
 	return &Planner{routes: slices.Clone(routes), words: words, incidents: map[string]*story{}}
 }
 
-// SetRoutes replaces the routes. A route keeps what it knows by its name.
-func (p *Planner) SetRoutes(routes []Route) { p.routes = slices.Clone(routes) }
+// SetRoutes replaces the routes. A route keeps what it knows by its name; a new
+// one is to be told of what is open, as after a restart: ask Due next.
+func (p *Planner) SetRoutes(now time.Time, routes []Route) {
+	p.routes = slices.Clone(routes)
+	for _, s := range p.incidents {
+		s.next = now
+	}
+}
+
+// SetWords replaces how letters are worded from now on.
+func (p *Planner) SetWords(words Words) { p.words = words }
 
 // Restore takes back an incident after a restart, with the bodies of all
 // letters about it that the outbox has, sent or not. The collector restores the

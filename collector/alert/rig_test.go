@@ -25,8 +25,10 @@ func withSecret() ([]byte, error) { return secret, nil }
 // durable is the real store as the sender's outbox, the way the collector wires it.
 type durable struct{ *store.Store }
 
-func (d durable) Due(ctx context.Context, now time.Time, limit int) ([]alert.Letter, error) {
-	ms, err := d.Store.Due(ctx, now, limit)
+func (d durable) Routes(ctx context.Context) ([]string, error) { return d.WaitingRoutes(ctx) }
+
+func (d durable) Due(ctx context.Context, route string, now time.Time, limit int) ([]alert.Letter, error) {
+	ms, err := d.Store.Due(ctx, route, now, limit)
 	var out []alert.Letter
 	for _, m := range ms {
 		out = append(out, alert.Letter{ID: m.ID, Incident: m.Incident, Route: m.Route, Event: alert.Event(m.Event), Body: m.Body,
@@ -148,11 +150,22 @@ func (m *memory) add(l alert.Letter) {
 	m.all = append(m.all, &entry{Letter: l})
 }
 
-func (m *memory) Due(_ context.Context, now time.Time, limit int) (out []alert.Letter, _ error) {
+func (m *memory) Routes(context.Context) (names []string, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range m.all {
-		if !e.sent && !e.dead && !e.Due.After(now) && len(out) < limit {
+		if !e.sent && !e.dead && !slices.Contains(names, e.Route) {
+			names = append(names, e.Route)
+		}
+	}
+	return names, nil
+}
+
+func (m *memory) Due(_ context.Context, route string, now time.Time, limit int) (out []alert.Letter, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.all {
+		if e.Route == route && !e.sent && !e.dead && !e.Due.After(now) && len(out) < limit {
 			out = append(out, e.Letter)
 		}
 	}

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -14,23 +12,23 @@ import (
 
 // Outbox is where letters wait. The store keeps it through crashes.
 type Outbox interface {
-	// Due returns up to limit letters that are neither sent nor given up and
-	// whose Due is not after now.
-	Due(ctx context.Context, now time.Time, limit int) ([]Letter, error)
+	// Routes returns the names of the routes that a letter waits for, neither
+	// sent nor given up.
+	Routes(ctx context.Context) ([]string, error)
+	// Due returns up to limit letters of a route that wait and whose Due is not
+	// after now, the longest due first. A route with a long queue takes nothing
+	// away from the others.
+	Due(ctx context.Context, route string, now time.Time, limit int) ([]Letter, error)
 	// Sent ends a letter well.
 	Sent(ctx context.Context, id string, now time.Time) error
 	// Failed notes a failed try; the letter is due again at next, or given up if dead.
 	Failed(ctx context.Context, id string, next time.Time, errText string, dead bool) error
 }
 
-// The rhythm of the sender.
+// The bounds of the sender.
 const (
-	timeout     = 10 * time.Second // one delivery, connection to last byte
-	firstRetry  = 5 * time.Second
-	longestWait = 15 * time.Minute
-	longestAsk  = time.Hour // Retry-After beyond this is not obeyed
-	giveUpAfter = 24 * time.Hour
-	maxRefused  = 6 // tries against a definite no: 5+10+20+40+80 s
+	timeout     = 10 * time.Second // one POST, connection to last byte; and one note in the outbox
+	mailTimeout = time.Minute      // one mail: servers greet slowly, and cutting one off at the end delivers it twice
 	maxWaiting  = 1000
 	idle        = time.Minute // the outbox is looked at this often without being woken
 )
@@ -39,16 +37,26 @@ const (
 type Options struct {
 	Outbox Outbox  // required
 	Routes []Route // names are unique
-	// Deliver makes one attempt; nil means a signed POST. An error that wraps
-	// [ErrRefused] or [ErrGone] is a definite no.
+	SMTP   *SMTP   // the server that takes mail; nil if no route goes by mail
+	// Deliver makes one attempt; nil means a signed POST or a mail. An error that
+	// wraps [ErrRefused] or [ErrGone] is a definite no.
 	Deliver func(ctx context.Context, r Route, l Letter) error
 	Log     *slog.Logger // nil discards
 }
 
 // Sender delivers letters until they have arrived or are given up.
 type Sender struct {
-	o     Options
-	wakes map[string]chan struct{} // by route; one pending wake is enough; never closed
+	o       Options
+	poster  *poster
+	mailer  *mailer
+	changed chan struct{} // the routes changed; has room for one, never closed
+
+	mu     sync.Mutex       // guards the fields below
+	routes map[string]Route // by name
+	// wakes is by route, and stays with a name until its worker has ended: a
+	// route that goes and comes back meanwhile is woken. One pending wake is
+	// enough; never closed.
+	wakes map[string]chan struct{}
 }
 
 // NewSender makes a sender; Run works it.
@@ -56,65 +64,167 @@ func NewSender(o Options) *Sender {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Deliver == nil {
-		o.Deliver = newPoster().deliver
+	s := &Sender{o: o, poster: newPoster(), mailer: newMailer(o.Log), changed: make(chan struct{}, 1), wakes: map[string]chan struct{}{}}
+	if s.o.Deliver == nil {
+		s.o.Deliver = s.deliver
 	}
-	s := &Sender{o: o, wakes: map[string]chan struct{}{}}
-	for _, r := range o.Routes {
-		s.wakes[r.Name] = make(chan struct{}, 1)
-	}
+	s.SetRoutes(o.Routes, o.SMTP)
 	return s
+}
+
+// SetRoutes replaces the routes and the mail server, also while Run works. A
+// route that keeps its name keeps its place in the outbox and uses what is new
+// from its next letter on; the letters of one that is gone are given up.
+func (s *Sender) SetRoutes(routes []Route, smtp *SMTP) {
+	s.mu.Lock()
+	s.routes = map[string]Route{}
+	for _, r := range routes {
+		s.routes[r.Name] = r
+		if s.wakes[r.Name] == nil {
+			s.wakes[r.Name] = make(chan struct{}, 1)
+		}
+	}
+	s.mailer.use(smtp)
+	s.mu.Unlock()
+	poke(s.changed)
+	s.Notify()
 }
 
 // Notify says that new letters may be in the outbox. It never blocks.
 func (s *Sender) Notify() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, c := range s.wakes {
-		select {
-		case c <- struct{}{}:
-		default: // it will look anyway
-		}
+		poke(c)
 	}
+}
+
+// poke leaves a note that somebody will look at; one is enough.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// route returns the route of a name as it is now.
+func (s *Sender) route(name string) (r Route, wake chan struct{}, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok = s.routes[name]
+	return r, s.wakes[name], ok
+}
+
+// forget drops the wake of a route that has no worker, unless the route is back.
+func (s *Sender) forget(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.routes[name]; !ok {
+		delete(s.wakes, name)
+	}
+}
+
+// names returns the names of all routes, sorted.
+func (s *Sender) names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []string
+	for name := range s.routes {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return all
 }
 
 // Run delivers until ctx ends; a delivery in progress is cut off then, and is
 // made again after the next start.
 func (s *Sender) Run(ctx context.Context) error {
-	s.buryOrphans(ctx)
-	var wg sync.WaitGroup
-	for _, r := range s.o.Routes {
-		wg.Go(func() { s.work(ctx, r) })
-	}
-	wg.Wait()
-	<-ctx.Done()
-	return ctx.Err()
-}
-
-// buryOrphans gives up letters to routes that are no longer configured.
-func (s *Sender) buryOrphans(ctx context.Context) {
-	letters, err := s.o.Outbox.Due(ctx, time.Now().Add(2*giveUpAfter), maxWaiting)
-	if err != nil {
-		s.o.Log.Error("alert outbox", "err", err)
-		return
-	}
-	for _, l := range letters {
-		if _, ok := s.wakes[l.Route]; !ok {
-			s.note(ctx, l, s.o.Outbox.Failed(ctx, l.ID, time.Now(), "the route is no longer configured", true))
+	crew := map[string]*worker{}
+	defer func() {
+		for _, w := range crew {
+			w.end()
+		}
+	}()
+	look := time.NewTicker(idle)
+	defer look.Stop()
+	for {
+		s.staff(ctx, crew)
+		s.buryOrphans(ctx)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.changed:
+		case <-look.C: // a letter may have been written for a route that went meanwhile
 		}
 	}
 }
 
+// worker is the goroutine of one route.
+type worker struct {
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+func (w *worker) end() {
+	w.cancel()
+	w.done.Wait()
+}
+
+// staff gives every route its worker, and ends those whose route is gone.
+func (s *Sender) staff(ctx context.Context, crew map[string]*worker) {
+	names := s.names()
+	for name, w := range crew {
+		if !slices.Contains(names, name) {
+			w.end()
+			delete(crew, name)
+			s.forget(name)
+		}
+	}
+	for _, name := range names {
+		if crew[name] == nil {
+			w := &worker{}
+			working, cancel := context.WithCancel(ctx)
+			w.cancel = cancel
+			_, wake, _ := s.route(name) // it is there: names are forgotten here alone
+			w.done.Go(func() { s.work(working, name, wake) })
+			crew[name] = w
+		}
+	}
+}
+
+// buryOrphans gives up letters to routes that are no longer configured.
+func (s *Sender) buryOrphans(ctx context.Context) {
+	names, err := s.o.Outbox.Routes(ctx)
+	for _, name := range names {
+		if _, _, ok := s.route(name); ok || err != nil {
+			continue
+		}
+		var letters []Letter
+		letters, err = s.o.Outbox.Due(ctx, name, time.Now().Add(2*giveUpAfter), maxWaiting)
+		for _, l := range letters {
+			s.note(ctx, l, s.o.Outbox.Failed(ctx, l.ID, time.Now(), "the route is no longer configured", true))
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		s.o.Log.Error("alert outbox", "err", err)
+	}
+}
+
 // work delivers one route's letters, one at a time.
-func (s *Sender) work(ctx context.Context, r Route) {
+func (s *Sender) work(ctx context.Context, name string, wake <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.wakes[r.Name]:
+		case <-wake:
 		case <-timer.C:
 		}
-		next := s.round(ctx, r)
+		next := time.Now().Add(idle)
+		if r, _, ok := s.route(name); ok {
+			next = s.round(ctx, r)
+		}
 		timer.Reset(max(time.Millisecond, time.Until(next)))
 	}
 }
@@ -124,14 +234,13 @@ func (s *Sender) work(ctx context.Context, r Route) {
 // later too, because a letter must not overtake an older one that is backing off.
 func (s *Sender) round(ctx context.Context, r Route) (next time.Time) {
 	next = time.Now().Add(idle)
-	waiting, err := s.o.Outbox.Due(ctx, time.Now().Add(2*giveUpAfter), maxWaiting)
+	waiting, err := s.o.Outbox.Due(ctx, r.Name, time.Now().Add(2*giveUpAfter), maxWaiting)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.o.Log.Error("alert outbox", "route", r.Name, "err", err)
 		}
 		return time.Now().Add(firstRetry)
 	}
-	waiting = slices.DeleteFunc(waiting, func(l Letter) bool { return l.Route != r.Name })
 	slices.SortStableFunc(waiting, func(a, b Letter) int {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
 	})
@@ -160,15 +269,29 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// deliver makes one attempt by the route's way.
+func (s *Sender) deliver(ctx context.Context, r Route, l Letter) error {
+	limit, by := timeout, s.poster.deliver
+	if len(r.Mail) > 0 {
+		limit, by = mailTimeout, s.mailer.deliver
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return by(ctx, r, l)
+}
+
 // send makes one attempt. done: the letter is sent or given up; else it is to
 // be tried again at next.
 func (s *Sender) send(ctx context.Context, r Route, l Letter) (next time.Time, done bool) {
-	tryCtx, cancel := context.WithTimeout(ctx, timeout)
-	err := s.o.Deliver(tryCtx, r, l)
-	cancel()
+	err := s.o.Deliver(ctx, r, l)
 	// What has happened is noted even while we stop, or it would happen again.
 	noteCtx, cancelNote := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancelNote()
+	if missed, ok := errors.AsType[*missedError](err); ok {
+		// The letter is with the others: this is no reason to send it again.
+		s.o.Log.Warn("alert refused for some", "route", r.Name, "key", l.ID, "err", missed)
+		err = nil
+	}
 	if err == nil {
 		if err := s.o.Outbox.Sent(noteCtx, l.ID, time.Now()); err != nil {
 			s.note(ctx, l, err)
@@ -196,43 +319,4 @@ func (s *Sender) note(ctx context.Context, l Letter, err error) {
 	if err != nil && ctx.Err() == nil {
 		s.o.Log.Error("alert outbox", "key", l.ID, "err", err)
 	}
-}
-
-// ErrRefused marks a definite no: the same letter will meet the same answer.
-// ErrGone marks that there will never be a yes.
-var (
-	ErrRefused = errors.New("refused")
-	ErrGone    = errors.New("gone for good")
-)
-
-// retryAfter is a failure whose receiver said when to come back.
-type retryAfter struct {
-	error
-	wait time.Duration
-}
-
-func (r retryAfter) Unwrap() error { return r.error }
-
-// verdict says when to try l again after err, or that it is given up.
-func verdict(l Letter, err error, now time.Time) (next time.Time, dead bool) {
-	tries := l.Attempts + 1
-	wait := longestWait
-	if shift := tries - 1; shift < 10 {
-		wait = min(longestWait, firstRetry<<shift)
-	}
-	wait = wait*4/5 + rand.N(wait*2/5+1) // +-20 %: a fleet of failures must not come back together
-	if r, ok := errors.AsType[retryAfter](err); ok {
-		wait = max(wait, min(r.wait, longestAsk))
-	}
-	next = now.Add(wait)
-	switch {
-	case errors.Is(err, ErrGone), errors.Is(err, ErrRefused) && tries >= maxRefused, next.Sub(l.Created) > giveUpAfter:
-		return now, true
-	}
-	return next, false
-}
-
-// refused makes a definite no.
-func refused(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrRefused, fmt.Sprintf(format, args...))
 }

@@ -42,7 +42,7 @@ func TestALetterSurvivesTheCrashBetweenWritingAndSending(t *testing.T) {
 	}
 	s.Notify()
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		left, err := box.Due(t.Context(), time.Now().Add(time.Hour), 10)
+		left, err := box.Due(t.Context(), routes[0].Name, time.Now().Add(time.Hour), 10)
 		if err == nil && len(left) == 0 {
 			break
 		}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"picket/collector/detect"
 )
 
 // CauseWords says a probe's cause (the tag, as in detect.Incident.Cause) as
@@ -30,44 +28,6 @@ func CauseWords(cause string) string {
 		return w
 	}
 	return oneLine(cause)
-}
-
-// doNow is what a helpdesk can do in the next minutes.
-func doNow(event Event, i *detect.Incident) string {
-	switch {
-	case event == Resolved && i.SupersededBy != "":
-		return "Follow " + i.SupersededBy + " instead; close this one."
-	case event == Resolved:
-		return "Tell those who were told that it is over. Close the ticket."
-	}
-	switch i.Kind {
-	case detect.KindSite:
-		first := "Check power, router and line of the site."
-		if i.LineDown {
-			first = "Call the site's internet provider."
-		}
-		if othersReach(i) {
-			return "1) " + first + " 2) Other sites reach the clouds: do not troubleshoot those."
-		}
-		return first
-	case detect.KindNetwork:
-		return "1) Open a ticket with this internet provider. 2) Tell the sites on it; move them to their second line if they have one."
-	case detect.KindNetworkProvider:
-		s := "1) Tell the sites on this internet provider. 2) Open a ticket with it and quote the times above"
-		if othersReach(i) {
-			return s + "; other providers reach the cloud."
-		}
-		return s + "."
-	case detect.KindFleet, detect.KindCollector:
-		return "1) Check Picket itself first: until then it sees less than usual. 2) Make no calls about clouds on its word."
-	}
-	return "1) Tell the clients who use it. 2) Do not troubleshoot locally: it is not their equipment. 3) Open a ticket with the provider and quote the times above."
-}
-
-// othersReach says whether the incident stands on sites that reach what the
-// blamed ones do not, and still does: silence compares nothing.
-func othersReach(i *detect.Incident) bool {
-	return i.Reason.Code == detect.Explained && !i.CoverageLost && i.State != detect.Recovering
 }
 
 // Span writes a duration as people say it: 45 s, 14 min, 1 h 47 min, 3 d 2 h.

@@ -19,6 +19,9 @@ type Words struct {
 	Provider func(id string) string
 	// Zone is the zone in which times are given beside UTC; nil means UTC alone.
 	Zone *time.Location
+	// Well returns what an open provider-side incident does not touch, such as
+	// the cloud's other regions, for people; nil means that nothing is known.
+	Well func(i *detect.Incident) []string
 	// Page is the base URL of the status page, without a slash at the end; "" means no links.
 	Page string
 }
@@ -40,6 +43,8 @@ func (w Words) Title(event Event, i *detect.Incident) string {
 	switch {
 	case event == Resolved && i.SupersededBy != "":
 		word = "Merged"
+	case event == Resolved && i.Reason.Code == detect.Unwatched:
+		word = "Closed"
 	case event == Resolved:
 		word = "Resolved"
 	case i.Again > 0 && event == Opened:
@@ -59,43 +64,65 @@ func (w Words) Title(event Event, i *detect.Incident) string {
 	return clip(title, maxTitle)
 }
 
+// finding is the one or two sentences below the headline.
+func finding(event Event, i *detect.Incident) string {
+	s := oneLine(i.Summary)
+	switch {
+	case event != Resolved || i.SupersededBy != "" || s == "":
+		return s
+	case i.Reason.Code == detect.Unwatched:
+		return "It is no longer watched. What it was: " + s
+	}
+	return "It is over. What it was: " + s
+}
+
+// link is where the incident is on the page.
+func (w Words) link(i *detect.Incident) string {
+	if w.Page == "" {
+		return ""
+	}
+	return w.Page + "/incidents/" + i.ID
+}
+
 // Render writes the alert as people read it: a headline, the finding, then
 // labelled lines. It is plain text of at most 76 columns where the names allow.
 func (w Words) Render(event Event, i *detect.Incident, now time.Time) string {
+	return render(w.Title(event, i), finding(event, i), w.lines(event, i, now), w.link(i), i.ID)
+}
+
+// render lays an alert out as plain text.
+func render(title, finding string, lines []Line, link, id string) string {
 	var b strings.Builder
-	b.WriteString(w.Title(event, i) + "\n")
-	summary := oneLine(i.Summary)
-	if event == Resolved && i.SupersededBy == "" && summary != "" {
-		summary = "It is over. What it was: " + summary
-	}
-	if summary != "" {
-		b.WriteString(wrap(summary, 76, "") + "\n")
+	b.WriteString(title + "\n")
+	if finding != "" {
+		b.WriteString(wrap(finding, 76, "") + "\n")
 	}
 	b.WriteString("\n")
-	row := func(name, text string) {
-		if text != "" {
-			fmt.Fprintf(&b, "%-10s%s\n", name, wrap(text, 66, strings.Repeat(" ", 10)))
+	const label, width = 10, 66
+	row := func(name, text, indent string) {
+		fmt.Fprintf(&b, "%-*s%s\n", label, name, wrap(text, width, strings.Repeat(" ", label)+indent))
+	}
+	for _, l := range lines {
+		name := l.Label
+		if l.Text != "" {
+			row(name, l.Text, "")
+			name = ""
+		}
+		for k, item := range l.Items {
+			if l.Numbered && len(l.Items) > 1 {
+				row(name, fmt.Sprintf("%d. %s", k+1, item), "   ")
+			} else {
+				row(name, item, "  ")
+			}
+			name = ""
 		}
 	}
-	row("WHAT", w.what(i))
-	row("WHERE", w.where(i))
-	row("SINCE", w.since(event, i, now))
-	row("EVIDENCE", w.evidence(i))
-	failing := ordered(i.Evidence)
-	if event == Resolved {
-		failing = nil // who wants it opens the incident
+	if link != "" {
+		row("SEE", link, "")
 	}
-	for _, e := range failing[:min(3, len(failing))] {
-		fmt.Fprintf(&b, "%-10s%s\n", "", wrap(w.witness(e), 66, strings.Repeat(" ", 12)))
+	if id != "" {
+		row("KEY", "picket:"+id, "")
 	}
-	if more := len(failing) - 3; more > 0 {
-		fmt.Fprintf(&b, "%-10s(%d more)\n", "", more)
-	}
-	row("DO NOW", doNow(event, i))
-	if w.Page != "" {
-		row("SEE", w.Page+"/incidents/"+i.ID)
-	}
-	row("KEY", "picket:"+i.ID)
 	return b.String()
 }
 
@@ -130,20 +157,19 @@ func (w Words) subject(i *detect.Incident) string {
 }
 
 // what says what fails.
-func (w Words) what(i *detect.Incident) string {
+func (w Words) what(event Event, i *detect.Incident) string {
 	s := CauseWords(i.Cause)
 	if s == "" && i.Kind == detect.KindSite {
 		s = "no contact with any Picket agent of this site"
 	}
 	if i.Layer != "" {
 		s = strings.TrimPrefix(s+", ", ", ") + "layer " + strings.ToUpper(i.Layer)
-	}
-	if n := len(i.Targets); n > 0 {
-		list := strings.Join(i.Targets[:min(n, 4)], ", ")
-		if n > 4 {
-			list += fmt.Sprintf(" and %d more", n-4)
+		if event != Resolved && (i.Layer == "tls" || i.Layer == "http") { // what fails there has connected
+			s += " (connecting works)"
 		}
-		s = strings.TrimPrefix(s+": ", ": ") + list
+	}
+	if len(i.Targets) > 0 {
+		s = strings.TrimPrefix(s+": ", ": ") + named(slices.Clone(i.Targets), maxNamed)
 	}
 	return s
 }
@@ -173,15 +199,21 @@ func (w Words) since(event Event, i *detect.Incident, now time.Time) string {
 		return ""
 	}
 	s := start.UTC().Format("2006-01-02 15:04:05 UTC")
-	if w.Zone != nil && w.Zone != time.UTC {
+	if w.Zone != nil && start.In(w.Zone).Format("-0700 MST") != "+0000 UTC" {
 		s = start.In(w.Zone).Format("2006-01-02 15:04:05 MST") + " (" + start.UTC().Format("15:04:05 UTC") + ")"
 	}
 	if !i.Confirmed.IsZero() {
-		s += ", confirmed " + Span(i.Confirmed.Sub(start)) + " later"
+		if after := i.Confirmed.Sub(start); after < time.Second {
+			s += ", confirmed at once"
+		} else {
+			s += ", confirmed " + Span(after) + " later"
+		}
 	}
 	switch end := cmp.Or(i.Recovered, i.Resolved); {
 	case event == Resolved && i.SupersededBy != "":
 		return s + ", goes on as " + i.SupersededBy
+	case event == Resolved && i.Reason.Code == detect.Unwatched:
+		return s + ", no longer watched"
 	case event == Resolved && !end.IsZero():
 		return s + ", lasted " + Span(end.Sub(start))
 	default:
@@ -214,7 +246,7 @@ func (w Words) witness(e detect.Evidence) string {
 	}
 	parts = append(parts, answer)
 	if !e.Last.IsZero() {
-		parts = append(parts, "at "+e.Last.UTC().Format("15:04:05 UTC"))
+		parts = append(parts, "last at "+e.Last.UTC().Format("15:04:05 UTC"))
 	}
 	return oneLine(strings.Join(parts, " | "))
 }

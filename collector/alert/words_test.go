@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,9 +53,7 @@ func westEurope() detect.Incident {
 }
 
 func TestAlertsAsPeopleReadThem(t *testing.T) {
-	w := Words{Provider: func(id string) string {
-		return map[string]string{"azure": "Microsoft Azure"}[id]
-	}, Page: "http://127.0.0.1:8443", Zone: time.FixedZone("CET", 3600)}
+	w := people()
 	i := westEurope()
 	golden(t, "opened.txt", w.Render(Opened, &i, i.Started.Add(14*time.Minute)))
 
@@ -67,6 +66,20 @@ func TestAlertsAsPeopleReadThem(t *testing.T) {
 		Title: "Lost contact with acme/madrid", Summary: "acme/madrid has sent nothing for 4 s; nothing is known of its line.", Reason: detect.Reason{Code: detect.LostContact, Text: "acme/madrid has sent nothing for 4 s; nothing is known of its line."},
 		Started: i.Started, Opened: i.Opened}
 	golden(t, "site.txt", Words{}.Render(Opened, &site, i.Started.Add(30*time.Second)))
+
+	path := westEurope()
+	path.Kind, path.Network, path.Region, path.Reason.Code = detect.KindNetworkProvider, "AS3352 Telefonica", "", detect.Explained
+	path.State, path.Confidence, path.Confirmed = detect.Probable, detect.ConfidenceProbable, time.Time{}
+	path.Evidence = slices.DeleteFunc(path.Evidence, func(e detect.Evidence) bool { return e.Network != path.Network })
+	path.DownSites, path.Sites, path.DownNetworks, path.Networks = 2, 2, 1, 1
+	path.Title, path.Summary = "Trouble between AS3352 Telefonica and Azure", "2 of 2 sites on AS3352 Telefonica cannot reach Azure: TLS handshakes time out. 9 of 9 sites on other ISPs can. The trouble lies between AS3352 Telefonica and Azure."
+	path.Reason.Text = path.Summary
+	golden(t, "path.txt", w.Render(Opened, &path, path.Started.Add(time.Minute)))
+
+	blind := detect.Incident{ID: "01KGF3M8Q4", Kind: detect.KindCollector, State: detect.Confirmed, Confidence: detect.ConfidenceConfirmed, Severity: detect.SeverityUnseen,
+		Title: "Picket server: lost contact with every site", Summary: "All 11 sites fell silent together since 08:41:20 UTC: the Picket server's own line or host is the likely cause. Nothing is known of any cloud meanwhile.",
+		Reason: detect.Reason{Code: detect.AllSilent}, DownSites: 11, Sites: 11, DownNetworks: 7, Networks: 7, Started: path.Started, Opened: path.Opened}
+	golden(t, "blind.txt", w.Render(Opened, &blind, path.Started.Add(time.Minute)))
 }
 
 func TestHostileTextCannotForgeALine(t *testing.T) {
@@ -111,8 +124,8 @@ func TestAlertClaimsOthersOnlyWhereTheyWereCompared(t *testing.T) {
 	site := detect.Incident{ID: "1", Kind: detect.KindSite, Site: "beta/oslo", State: detect.Confirmed, Reason: detect.Reason{Code: detect.Explained}}
 	path := detect.Incident{ID: "2", Kind: detect.KindNetworkProvider, Network: "ISP-1", Provider: "aws", State: detect.Probable, Reason: detect.Reason{Code: detect.Explained}}
 	claims := func(i detect.Incident) bool {
-		s := doNow(Opened, &i)
-		return strings.Contains(s, "Other sites reach") || strings.Contains(s, "other providers reach")
+		s := strings.Join(doNow(Opened, &i), " ")
+		return strings.Contains(s, "Other sites reach") || strings.Contains(s, "other internet providers reach")
 	}
 	for _, i := range []detect.Incident{site, path} {
 		if !claims(i) {

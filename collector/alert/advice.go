@@ -1,0 +1,102 @@
+package alert
+
+import (
+	"picket/collector/detect"
+)
+
+// surety says how sure Picket is, and why not more.
+func surety(i *detect.Incident) string {
+	word := i.Confidence.Word()
+	if word == "" {
+		return ""
+	}
+	why := map[detect.Code]string{
+		detect.Unanimous:     "every site that can tell says so",
+		detect.Held:          "not every site says so, but it has held",
+		detect.TwoNetworks:   "only two internet providers look",
+		detect.TwoSites:      "only two sites look",
+		detect.OneISP:        "all sites look through one internet provider",
+		detect.Alone:         "only one site looks",
+		detect.UnknownISPs:   "the failing sites' internet providers are not known by name",
+		detect.Frozen:        "many sites have lost contact with Picket at the same time",
+		detect.Explained:     "it explains everything that fails now",
+		detect.LostContact:   "there is silence and nothing else",
+		detect.LineDown:      "there is evidence beside the silence",
+		detect.ContactOnly:   "the site's own results say so",
+		detect.NetworkSilent: "nearly all sites on this internet provider fell silent together",
+		detect.FleetSilent:   "many sites on several internet providers fell silent together",
+		detect.AllSilent:     "every site fell silent together",
+		detect.Stopped:       "its agents said goodbye",
+	}[i.Reason.Code]
+	s := word
+	if why != "" {
+		s += ": " + why
+	}
+	if i.Confidence != detect.ConfidenceConfirmed {
+		s += ". You are told when that changes"
+	}
+	return s + "."
+}
+
+// doNow is what a helpdesk can do in the next minutes, step by step.
+func doNow(event Event, i *detect.Incident) []string {
+	switch {
+	case event == Resolved && i.SupersededBy != "":
+		return []string{"Follow " + i.SupersededBy + " instead; close this one."}
+	case event == Resolved && i.Reason.Code == detect.Unwatched:
+		return []string{"Nobody watches it any more, so nobody knows how it is now: close the ticket, or look for yourself."}
+	case event == Resolved:
+		return []string{"Tell those who were told that it is over.", "Close the ticket."}
+	}
+	switch i.Kind {
+	case detect.KindSite:
+		return siteSteps(i)
+	case detect.KindNetwork:
+		return []string{"Open a ticket with this internet provider.", "Tell the sites on it; move them to their second line if they have one."}
+	case detect.KindNetworkProvider:
+		return pathSteps(i)
+	case detect.KindFleet, detect.KindCollector:
+		return []string{"Check Picket itself first: until then it sees less than usual.", "Make no calls about clouds on its word."}
+	}
+	switch {
+	case i.Reason.Code == detect.Alone:
+		return []string{"Try it from somewhere else, such as a phone on mobile data: one site cannot tell an outage from trouble on the way.", "Only then call anybody."}
+	case i.Provider == "":
+		return []string{"Tell the clients who use it.", "Call whoever runs it and quote the times above."}
+	}
+	return []string{"Tell the clients who use it.", "Do not troubleshoot locally: it is not their equipment.", "Open a ticket with the provider and quote the times above."}
+}
+
+func siteSteps(i *detect.Incident) []string {
+	steps := []string{"Check power, router and line of the site."}
+	switch {
+	case i.LineDown:
+		steps = []string{"Call the site's internet provider."}
+	case i.Reason.Code == detect.Stopped:
+		steps = []string{"If nobody stopped it on purpose, start Picket there again: picket-agent run."}
+	case i.Reason.Code == detect.LostContact:
+		steps = []string{"Call the site, or reach it another way: the machine may simply be off.", "Then check power, router and line."}
+	}
+	if othersReach(i) {
+		steps = append(steps, "Other sites reach the clouds: do not troubleshoot those.")
+	}
+	return steps
+}
+
+func pathSteps(i *detect.Incident) []string {
+	if i.Reason.Code == detect.OneISP {
+		return []string{"Try it through another internet provider, such as a phone on mobile data, to tell the cloud from the way to it.",
+			"Tell the sites on this internet provider.", "Open a ticket with whoever fails then, and quote the times above."}
+	}
+	ticket := "Open a ticket with it and quote the times above"
+	if othersReach(i) {
+		ticket += "; other internet providers reach the cloud"
+	}
+	return []string{"Tell the sites on this internet provider.", ticket + "."}
+}
+
+// othersReach says whether the incident stands on sites that reach what the
+// blamed ones do not, and still does: silence compares nothing.
+func othersReach(i *detect.Incident) bool {
+	return i.Reason.Code == detect.Explained && !i.CoverageLost && i.State != detect.Recovering
+}

@@ -1,0 +1,97 @@
+package alert
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"picket/collector/detect"
+)
+
+// The tags that begin a subject, for the eye and for mail rules.
+const (
+	tagDown   = "DOWN"   // a cloud, confirmed
+	tagWatch  = "WATCH"  // a cloud, likely
+	tagSite   = "SITE"   // one site
+	tagISP    = "ISP"    // one internet provider
+	tagPath   = "PATH"   // between an internet provider and a cloud
+	tagBlind  = "BLIND"  // Picket itself sees less
+	tagUpdate = "UPDATE" // told before, and now otherwise
+	tagOK     = "OK"     // well again
+	tagMerged = "MERGED" // goes on in another incident
+	tagClosed = "CLOSED" // no longer watched: nobody knows how it is
+	tagTest   = "TEST"   // nothing has happened
+)
+
+// tag is how the subject of a letter begins.
+func tag(event Event, i *detect.Incident) string {
+	switch {
+	case event == Resolved && i.SupersededBy != "":
+		return tagMerged
+	case event == Resolved && i.Reason.Code == detect.Unwatched:
+		return tagClosed
+	case event == Resolved:
+		return tagOK
+	case event == Updated:
+		return tagUpdate
+	}
+	switch i.Kind {
+	case detect.KindSite:
+		return tagSite
+	case detect.KindNetwork:
+		return tagISP
+	case detect.KindNetworkProvider:
+		return tagPath
+	case detect.KindFleet, detect.KindCollector:
+		return tagBlind
+	}
+	if i.Confidence == detect.ConfidenceConfirmed {
+		return tagDown
+	}
+	return tagWatch
+}
+
+// Subject is the alert as the subject of a mail, at most 110 characters: a
+// tag, what it is about, how many see it or how long it lasted, and the
+// incident's id, by which ticket systems find the ticket.
+func (w Words) Subject(event Event, i *detect.Incident) string {
+	head := "[" + tag(event, i) + "] "
+	switch {
+	case event == Updated:
+		head += cmp.Or(i.Confidence.Word(), "Possible") + ": "
+	case event == Opened && i.Again > 0:
+		head += "Again: "
+	case event == Opened && i.Kind.ProviderSide() && i.Confidence != detect.ConfidenceConfirmed:
+		head += cmp.Or(i.Confidence.Word(), "Possible") + ": "
+	}
+	tail := " (" + i.ID + ")"
+	what := oneLine(i.Title)
+	if what == "" {
+		what = w.subject(i) + ": trouble"
+	}
+	// The title is what may be cut; the counts only stand where there is room.
+	room := maxTitle - length(head) - length(tail)
+	if extra := w.extent(event, i); extra != "" && room-length(extra) >= min(length(what), 40) {
+		tail = extra + tail
+		room -= length(extra)
+	}
+	return head + clip(what, max(room, 4)) + tail
+}
+
+// extent is what a subject says beside the title.
+func (w Words) extent(event Event, i *detect.Incident) string {
+	end := cmp.Or(i.Recovered, i.Resolved)
+	switch {
+	case event == Resolved && i.SupersededBy != "":
+		return " - goes on as " + i.SupersededBy
+	case event == Resolved && i.Reason.Code == detect.Unwatched:
+		return " - no longer watched"
+	case event == Resolved && !end.IsZero():
+		return " - over after " + Span(end.Sub(cmp.Or(i.Started, i.Opened)))
+	case event == Resolved || i.Kind == detect.KindSite || i.Sites == 0:
+		return ""
+	}
+	return fmt.Sprintf(" - %d of %s, %s", i.DownSites, plural(i.Sites, "site"), plural(i.DownNetworks, "ISP"))
+}
+
+func length(s string) int { return strings.Count(s, "") - 1 }

@@ -1,0 +1,58 @@
+package alert
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Tested is the event of a message that only asks whether the way to a
+// receiver works. Its AlertID begins with "TEST-" and names no incident.
+const Tested Event = "test"
+
+// testLetter writes a message to route r that nobody can take for an alert.
+func testLetter(r Route, now time.Time) (Letter, error) {
+	id := fmt.Sprintf("TEST-%d", now.UnixMilli())
+	at := now.UTC().Format("2006-01-02 15:04:05 UTC")
+	by := "webhook"
+	if len(r.Mail) > 0 {
+		by = "mail to " + strings.Join(r.Mail, ", ")
+	}
+	m := Message{
+		Schema: Schema, Event: Tested, AlertID: id, Route: r.Name, Sequence: 1, SentAs: key(id, r.Name, 1), At: now.UTC(),
+		Title: "TEST: nothing has happened", Subject: clip("["+tagTest+"] Nothing has happened: Picket tries the alert route "+oneLine(r.Name), maxTitle),
+		Finding: "Somebody asked Picket to try this way of telling people. No cloud, internet provider or site is in trouble because of this message.",
+		Lines: []Line{
+			{Label: "WHAT", Text: "a test of the alert route " + oneLine(r.Name) + " (" + oneLine(by) + ")"},
+			{Label: "SINCE", Text: "sent at " + at},
+			{Label: "DO NOW", Items: []string{"Nothing. If you read this, alerts arrive here."}, Numbered: true},
+		},
+	}
+	m.Text = render(m.Title, m.Finding, m.Lines, "", "")
+	body, err := json.Marshal(m)
+	if err != nil {
+		return Letter{}, fmt.Errorf("write the test message: %w", err)
+	}
+	return Letter{ID: m.SentAs, Incident: id, Route: r.Name, Event: Tested, Body: body, Created: now, Due: now}, nil
+}
+
+// Test delivers a message that is clearly marked as a test on route name, now,
+// beside the outbox, and says why it did not arrive. [Remedy] says what to do
+// about it. errors.Is: [ErrNoRoute].
+func (s *Sender) Test(ctx context.Context, name string) error {
+	r, _, ok := s.route(name)
+	if !ok {
+		return fmt.Errorf("%w %q", ErrNoRoute, name)
+	}
+	l, err := testLetter(r, time.Now())
+	if err != nil {
+		return err
+	}
+	return s.o.Deliver(ctx, r, l)
+}
+
+// ErrNoRoute marks the name of a route that is not configured.
+var ErrNoRoute = errors.New("there is no alert route")
