@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"picket/collector/access"
 )
 
 // maxBody bounds what an operator's verb may send.
@@ -24,8 +26,10 @@ const operator = "operator"
 //	POST /agents/{id}/revoke
 //	GET  /incidents, /incidents/{id}, /status, /sites, /verdicts
 //
-// with the envelopes and errors of the API. log may be nil.
-func NewAdmin(a Admin, log *slog.Logger) http.Handler {
+// and those of join tokens, check, users, API tokens, configuration, alerts and backups, with
+// the envelopes and errors of the API. log may be nil, and so may k: then there
+// are no users.
+func NewAdmin(a Admin, k *access.Keeper, log *slog.Logger) http.Handler {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -52,6 +56,14 @@ func NewAdmin(a Admin, log *slog.Logger) http.Handler {
 		id := r.PathValue("id")
 		return map[string]string{"agent": id}, a.Revoke(r.Context(), operator, id)
 	}))
+	out.registerTokens(mux, a)
+	out.registerCheck(mux, a)
+	out.registerConfig(mux, a)
+	out.registerNotify(mux, a)
+	out.registerBackup(mux, a)
+	if k != nil {
+		out.registerAccess(mux, k)
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		fail(w, &Error{Status: http.StatusNotFound, Code: "not_found", What: "this collector knows no such verb", Fix: "use a picket command of the collector's version"})
 	})
@@ -76,9 +88,9 @@ func readJSON(r *http.Request, into any) error {
 
 // ServeAdmin answers the operators' verbs on l, a unix socket, until ctx ends. It
 // closes l.
-func ServeAdmin(ctx context.Context, l net.Listener, a Admin, log *slog.Logger) error {
+func ServeAdmin(ctx context.Context, l net.Listener, a Admin, k *access.Keeper, log *slog.Logger) error {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return serve(ctx, l, NewAdmin(a, log), log)
+	return serve(ctx, l, NewAdmin(a, k, log), log)
 }

@@ -9,7 +9,7 @@ import (
 
 func TestOperatorsVerbs(t *testing.T) {
 	s := outage()
-	h := NewAdmin(s, nil)
+	h := NewAdmin(s, nil, nil)
 	w := ask(h, "POST", "/tokens", `{"client":"acme","site":"madrid","network":"AS3352 Telefonica","ttl":"48h","uses":3}`)
 	if w.Code != 200 || !strings.Contains(w.Body.String(), `"command":"picket-agent join pk1_abc"`) || !strings.Contains(w.Body.String(), "picket.token/v1") {
 		t.Errorf("%d %s", w.Code, w.Body)

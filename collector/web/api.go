@@ -6,9 +6,11 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
+	"picket/collector/access"
 	"picket/collector/detect"
 )
 
@@ -47,28 +49,39 @@ type verdictsData struct {
 // api answers in JSON.
 type api struct {
 	source Source
-	now    func() time.Time
-	log    *slog.Logger
+	// scope returns what the principal of a request may see; nil: all of source.
+	scope func(*http.Request) Source
+	now   func() time.Time
+	log   *slog.Logger
+}
+
+// of is the source for a request.
+func (a api) of(r *http.Request) Source {
+	if a.scope == nil {
+		return a.source
+	}
+	return a.scope(r)
 }
 
 // register adds the read-only routes under prefix.
 func (a api) register(mux *http.ServeMux, prefix string) {
 	mux.HandleFunc("GET "+prefix+"/status", a.answer("status", a.status))
-	mux.HandleFunc("GET "+prefix+"/verdicts", a.answer("verdicts", func(*http.Request) (any, error) {
-		s := a.source.Snapshot()
+	mux.HandleFunc("GET "+prefix+"/verdicts", a.answer("verdicts", func(r *http.Request) (any, error) {
+		s := a.of(r).Snapshot()
 		return verdictsData{s.At, s.Config, list(s.Cells), list(s.Verdicts)}, nil
 	}))
-	mux.HandleFunc("GET "+prefix+"/sites", a.answer("sites", func(*http.Request) (any, error) {
-		return list(a.source.Snapshot().Sites), nil
+	mux.HandleFunc("GET "+prefix+"/sites", a.answer("sites", func(r *http.Request) (any, error) {
+		return list(a.of(r).Snapshot().Sites), nil
 	}))
 	mux.HandleFunc("GET "+prefix+"/agents", a.answer("agents", func(r *http.Request) (any, error) {
-		all, err := a.source.Agents(r.Context())
+		all, err := a.of(r).Agents(r.Context())
 		return list(all), err
 	}))
 	mux.HandleFunc("GET "+prefix+"/incidents", a.answer("incidents", a.incidents))
 	mux.HandleFunc("GET "+prefix+"/incidents/{id}", a.answer("incident", func(r *http.Request) (any, error) {
-		return a.source.Incident(r.Context(), r.PathValue("id"))
+		return a.of(r).Incident(r.Context(), r.PathValue("id"))
 	}))
+	a.registerTargets(mux, prefix)
 }
 
 // list makes an absent list an empty one: null is a trap for readers.
@@ -92,13 +105,14 @@ func (a api) answer(name string, get func(*http.Request) (any, error)) http.Hand
 }
 
 func (a api) status(r *http.Request) (any, error) {
-	st, err := a.source.Status(r.Context())
+	src := a.of(r)
+	st, err := src.Status(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	snap := a.source.Snapshot()
-	un := a.source.Unready(r.Context())
-	sentence := Sentence(snap, a.source.Provider)
+	snap := src.Snapshot()
+	un := src.Unready(r.Context())
+	sentence := Sentence(snap, src.Provider)
 	d := statusData{Status: st, Sentence: sentence.Text, State: sentence.State, Ready: len(un) == 0, Unready: list(un),
 		Sites: len(snap.Sites), Open: len(snap.Open), Frozen: snap.Frozen}
 	d.Eligible, d.Networks = voters(snap.Sites)
@@ -121,7 +135,7 @@ func (a api) incidents(r *http.Request) (any, error) {
 		}
 		limit = n
 	}
-	all, err := a.source.Incidents(r.Context(), open, limit)
+	all, err := a.of(r).Incidents(r.Context(), open, limit)
 	return list(all), err
 }
 
@@ -174,9 +188,15 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Write(append(body, '\n'))
 }
 
-// ready answers /readyz: 200, or 503 with the reasons.
+// ready answers /readyz: 200, or 503 with the reasons. Strangers, such as a load
+// balancer, are told the codes alone.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
-	un := s.o.Source.Unready(r.Context())
+	un := slices.Clone(s.o.Source.Unready(r.Context()))
+	if !who(r.Context()).May(access.Look) {
+		for i := range un {
+			un[i].Text = ""
+		}
+	}
 	status := http.StatusOK
 	if len(un) > 0 {
 		status = http.StatusServiceUnavailable

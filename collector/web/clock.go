@@ -9,10 +9,13 @@ import (
 // clock is a time of today, in UTC as everything on the page.
 func clock(t time.Time) string { return t.UTC().Format("15:04:05") }
 
-// stamp is a time with its day.
-func stamp(t time.Time) string {
-	if t.IsZero() {
+// stamp is a time with its day, and with its year if that is not the year of now.
+func stamp(now, t time.Time) string {
+	switch {
+	case t.IsZero():
 		return "unknown"
+	case t.UTC().Year() != now.UTC().Year():
+		return t.UTC().Format("2 Jan 2006 15:04:05")
 	}
 	return t.UTC().Format("2 Jan 15:04:05")
 }
@@ -52,4 +55,28 @@ func thousands(n uint64) string {
 		s = s[:k] + "," + s[k:]
 	}
 	return s
+}
+
+// percent writes a share of n, 100 only when nothing is missing. "" for none of none.
+func percent(part, n uint64) string {
+	switch {
+	case n == 0:
+		return ""
+	case part == n:
+		return "100 %"
+	}
+	return fmt.Sprintf("%.2f %%", min(99.99, 100*float64(part)/float64(n)))
+}
+
+// ms writes a duration in milliseconds as people read it; "" for none.
+func ms(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return ""
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+	case d < 10*time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
 }

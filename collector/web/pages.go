@@ -2,19 +2,17 @@ package web
 
 import (
 	"bytes"
-	"cmp"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"net/http"
-	"slices"
+	"path"
 	"strings"
 	"time"
-
-	"picket/collector/detect"
 )
 
 //go:embed assets
@@ -28,30 +26,77 @@ type pages struct {
 }
 
 type file struct {
-	kind string
-	body []byte
+	kind    string
+	body    []byte
+	gzipped []byte // the same, compressed once at the start
 }
 
-func loadPages() (*pages, error) {
+// kinds are what may be served from the assets folder, by ending.
+var kinds = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+	".svg": "image/svg+xml",
+}
+
+// loadPages reads the embedded files; now is the time of the pages.
+func loadPages(now func() time.Time) (*pages, error) {
 	p := &pages{files: map[string]file{}}
 	named := map[string]string{}
-	for name, kind := range map[string]string{"style.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml"} {
-		body, err := assets.ReadFile("assets/" + name)
+	err := fs.WalkDir(assets, "assets", func(at string, d fs.DirEntry, err error) error {
+		kind := kinds[path.Ext(at)]
+		if err != nil || d.IsDir() || kind == "" {
+			return err
+		}
+		body, err := assets.ReadFile(at)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		sum := sha256.Sum256(body)
+		name := path.Base(at)
 		named[name] = hex.EncodeToString(sum[:6]) + "-" + name
-		p.files[named[name]] = file{kind, body}
+		p.files[named[name]] = file{kind, body, squeeze(body, gzip.BestCompression)}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	t := template.New("").Funcs(template.FuncMap{
-		"asset": func(name string) string { return "/assets/" + named[name] },
+		"asset": func(name string) (string, error) {
+			if named[name] == "" {
+				return "", fmt.Errorf("no asset %q", name)
+			}
+			return "/assets/" + named[name], nil
+		},
 		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"clock": clock,
+		"stamp": func(t time.Time) string { return stamp(now(), t) },
+		"clock": clock, "span": span, "age": age,
+		"glyph": glyph, "stateWord": stateWord, "plural": plural, "thousands": thousands, "percent": percent, "ms": ms,
 	})
-	var err error
 	p.templates, err = t.ParseFS(assets, "assets/*.html")
 	return p, err
+}
+
+// squeeze returns body compressed by gzip at a level that exists.
+func squeeze(body []byte, level int) []byte {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, level)
+	if err != nil {
+		panic("web: " + err.Error())
+	}
+	w.Write(body)
+	w.Close() // a buffer takes everything
+	return b.Bytes()
+}
+
+// acceptsGzip says whether the client of r can read gzip. Clients that rank
+// codings (q=0) are rare enough to be served plainly.
+func acceptsGzip(r *http.Request) bool {
+	for coding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		if strings.TrimSpace(coding) == "gzip" {
+			return true
+		}
+	}
+	return false
 }
 
 // asset answers our style sheet, script and icon.
@@ -63,25 +108,79 @@ func (s *Server) asset(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	w.Header().Set("Content-Type", f.kind)
+	w.Header().Set("Vary", "Accept-Encoding")
+	if acceptsGzip(r) && len(f.gzipped) < len(f.body) {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Write(f.gzipped)
+		return
+	}
 	w.Write(f.body)
 }
 
-// html writes a whole page.
-func (s *Server) html(w http.ResponseWriter, status int, name string, data any) {
+// draw executes a template, or answers that it cannot and returns nil.
+func (s *Server) draw(w http.ResponseWriter, name string, data any) []byte {
 	var b bytes.Buffer
 	if err := s.pages.templates.ExecuteTemplate(&b, name, data); err != nil {
 		s.o.Log.Error("page", "name", name, "err", err)
 		http.Error(w, "the page could not be drawn; the reason is in the collector's log", http.StatusInternalServerError)
+		return nil
+	}
+	return b.Bytes()
+}
+
+// html writes a whole page.
+func (s *Server) html(w http.ResponseWriter, status int, name string, data any) {
+	if body := s.draw(w, name, data); body != nil {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(status)
+		w.Write(body)
+	}
+}
+
+// squeezed writes a page that may be large, compressed if the client can read
+// it. Only for pages that show nothing of the request beside a form's token:
+// else compression would let somebody who counts bytes guess the token.
+func (s *Server) squeezed(w http.ResponseWriter, r *http.Request, name string, data any) {
+	w.Header().Set("Vary", "Accept-Encoding")
+	if !acceptsGzip(r) {
+		s.html(w, http.StatusOK, name, data)
 		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	w.Write(b.Bytes())
+	if body := s.draw(w, name, data); body != nil {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Write(squeeze(body, gzip.DefaultCompression))
+	}
+}
+
+// message is a page that only says something.
+type message struct {
+	frame
+	Text, Detail   string
+	Back, BackName string // where to go on; "" nowhere
+}
+
+// nothing answers 404 with a page: what is one sentence, why may be "", back is
+// the page that goes on, under name.
+func (s *Server) nothing(w http.ResponseWriter, r *http.Request, what, why, back, name string) {
+	fr := s.frame(r, strings.TrimPrefix(back, "/"), "Not found")
+	s.html(w, http.StatusNotFound, "message.html", message{fr, what, why, back, name})
+}
+
+// broken answers 500 with a page that tells nothing, and logs err, which tells what.
+func (s *Server) broken(w http.ResponseWriter, r *http.Request, active string, err error) {
+	if r.Context().Err() != nil {
+		return // the reader has left
+	}
+	s.o.Log.Error("page", "path", r.URL.Path, "err", err)
+	s.html(w, http.StatusInternalServerError, "message.html", message{frame: s.frame(r, active, "No answer"),
+		Text: "The Picket server could not answer.", Detail: "The reason is in its log. Try again in a moment."})
 }
 
 // lookRoutes adds the pages now and incident, and the stream of events.
 func (s *Server) lookRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("GET /incidents", s.incidentsPage)
 	mux.HandleFunc("GET /incidents/{id}", s.incidentPage)
 	mux.HandleFunc("GET /events", s.events)
 }
@@ -90,89 +189,32 @@ func (s *Server) lookRoutes(mux *http.ServeMux) {
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	v, err := s.view(r)
 	if err != nil {
-		s.o.Log.Error("page", "err", err)
-		http.Error(w, "the collector could not answer; the reason is in its log", http.StatusInternalServerError)
+		s.broken(w, r, "now", err)
 		return
 	}
-	s.html(w, http.StatusOK, "now.html", v)
+	s.squeezed(w, r, "now.html", v)
 }
 
 // view gathers what the page shows.
 func (s *Server) view(r *http.Request) (view, error) {
-	ctx := r.Context()
-	st, err := s.o.Source.Status(ctx)
+	ctx, src := r.Context(), s.source(r)
+	st, err := src.Status(ctx)
 	if err != nil {
 		return view{}, fmt.Errorf("status for the page: %w", err)
 	}
-	all, err := s.o.Source.Incidents(ctx, false, 50)
+	all, err := src.Incidents(ctx, false, 50)
 	if err != nil {
 		return view{}, fmt.Errorf("incidents for the page: %w", err)
 	}
-	return build(s.o.Now(), s.o.Source.Snapshot(), st, all, s.o.Source.Unready(ctx), s.o.Source.Provider), nil
+	return build(s.frame(r, "now", ""), facts{src.Snapshot(), st, all, src.Unready(ctx), src.Provider}), nil
 }
 
-// incidentView is the page of one incident.
-type incidentView struct {
-	Now      time.Time
-	I        detect.Incident
-	Line     incidentLine
-	Steps    []step
-	Evidence []detect.Evidence // failing sites first
-	Counts   string
-	Reason   string // "" if the summary says it already
-}
-
-// step is one moment of an incident's clock.
-type step struct{ Time, Text string }
-
-// incidentPage answers /incidents/{id}.
-func (s *Server) incidentPage(w http.ResponseWriter, r *http.Request) {
-	i, err := s.o.Source.Incident(r.Context(), r.PathValue("id"))
-	switch {
-	case errors.Is(err, ErrNotFound):
-		s.html(w, http.StatusNotFound, "missing.html", nil)
-		return
-	case err != nil:
-		s.o.Log.Error("incident page", "err", err)
-		http.Error(w, "the collector could not answer; the reason is in its log", http.StatusInternalServerError)
+// lost answers for every path that nobody else does: with a page to a browser,
+// in JSON to programs.
+func (s *Server) lost(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") && !strings.HasPrefix(r.URL.Path, "/api/") {
+		s.nothing(w, r, "There is no such page.", "", "/", "All clouds")
 		return
 	}
-	now := s.o.Now()
-	v := incidentView{Now: now, I: i, Line: line(now, i), Steps: steps(i), Evidence: slices.Clone(i.Evidence)}
-	order := []string{"down", "degraded", "silent", "abstain", "up"}
-	for k := range v.Evidence {
-		v.Evidence[k].Why = detect.WhyWords(v.Evidence[k].Why)
-	}
-	slices.SortStableFunc(v.Evidence, func(a, b detect.Evidence) int {
-		return cmp.Or(cmp.Compare(slices.Index(order, a.Answer), slices.Index(order, b.Answer)), cmp.Compare(a.Site, b.Site), cmp.Compare(a.Target, b.Target))
-	})
-	if !strings.Contains(i.Summary, i.Reason.Text) {
-		v.Reason = i.Reason.Text
-	}
-	if i.Sites > 0 {
-		v.Counts = fmt.Sprintf("%d of %s on %d of %s", i.DownSites, plural(i.Sites, "site"), i.DownNetworks, plural(i.Networks, "ISP"))
-	}
-	s.html(w, http.StatusOK, "incident.html", v)
-}
-
-// steps are the moments of an incident, each with the time since the first.
-func steps(i detect.Incident) []step {
-	var out []step
-	first := cmp.Or(i.Started, i.Opened)
-	add := func(t time.Time, text string) {
-		if t.IsZero() {
-			return
-		}
-		if since := t.Sub(first); since > 0 {
-			text += " (after " + span(since) + ")"
-		}
-		out = append(out, step{stamp(t), text})
-	}
-	add(i.Started, "first failure seen")
-	add(i.Opened, "declared")
-	add(i.Confirmed, "confirmed")
-	add(i.Reopened, "came back")
-	add(i.Recovered, "healthy again")
-	add(i.Resolved, "resolved")
-	return out
+	notFound(w, r)
 }

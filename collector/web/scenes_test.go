@@ -55,10 +55,7 @@ func (s *scene) Agents(context.Context) ([]Agent, error) { return s.agents, s.er
 func (s *scene) Unready(context.Context) []Unready       { return s.unready }
 func (s *scene) Targets() []Target                       { return s.targets }
 func (s *scene) Latest(target string) (out []Latest) {
-	for _, l := range s.latest[target] {
-		out = append(out, l)
-	}
-	return out
+	return append(out, s.latest[target]...)
 }
 func (s *scene) History(_ context.Context, q HistoryQuery) ([]Point, error) {
 	return s.history[q.Target], s.err
@@ -112,6 +109,8 @@ func calm() *scene {
 		for _, r := range places {
 			s.snap.Cells = append(s.snap.Cells, detect.Cell{Provider: p, Region: r, State: detect.OK, Targets: 2, Sites: 12, Networks: 6, Age: 2 * time.Second})
 			s.snap.Verdicts = append(s.snap.Verdicts, detect.Verdict{Provider: p, Service: "web", Region: r, Target: p + "-web-" + r, State: detect.OK, Sites: 12, Networks: 6, Since: noon.Add(-time.Hour), At: noon})
+			s.targets = append(s.targets, Target{ID: p + "-web-" + r, Name: strings.ToUpper(p[:1]) + p[1:] + " web", Provider: p, Service: "web", Region: r,
+				Checks: []Check{{ID: p + "-web-" + r + "/http", Kind: "http", Address: "https://web." + r + "." + p + ".example/", Interval: time.Minute}}})
 		}
 	}
 	for k, name := range []string{"acme/madrid", "acme/sevilla", "acme/bilbao", "globex/bonn", "globex/koeln", "initech/paris", "initech/lyon",
@@ -178,8 +177,26 @@ func outage() *scene {
 	s.snap.Sites[10].Eligible, s.snap.Sites[10].Why, s.snap.Sites[10].RefsOK = false, "1 of 3 references answer", 1
 	s.status.Connected, s.status.Lost = 11, map[string]uint64{"evicted": 42}
 	s.status.Influx = &Influx{OK: false, Error: "503"}
-	s.unready = []Unready{{Code: "influx", Text: "InfluxDB answers 503: results are kept at the agents until it is back."}}
+	s.history = map[string][]Point{"borealis-web-north": past(start)}
+	s.told = map[string][]Letter{big.ID: {
+		{At: start.Add(5 * time.Second), Route: "helpdesk", Event: "opened", State: "sent", Sent: start.Add(7 * time.Second)},
+		{At: start.Add(5 * time.Minute), Route: "oncall", Event: "updated", State: "given up"}}}
+	s.unready = []Unready{{Code: SinkInflux, Text: "InfluxDB answers 503: results are kept at the agents until it is back."}}
 	return s
+}
+
+// past is a target that was well until start and fails since, in two regions.
+func past(start time.Time) (list []Point) {
+	for at := start.Add(-around); at.Before(noon); at = at.Add(time.Minute) {
+		for k, region := range []string{"eu", "us"} {
+			p := Point{At: at, Step: time.Minute, Region: region, Good: 12, Mean: 80 * time.Millisecond, Min: 60 * time.Millisecond, Max: 140 * time.Millisecond}
+			if !at.Before(start) && k == 0 {
+				p.Good, p.Bad = 3, 9
+			}
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // many is clouds whose regions have nothing in common.
@@ -204,4 +221,16 @@ func empty() *scene {
 	s.snap.Sites, s.snap.Verdicts, s.agents = nil, nil, nil
 	s.status = Status{Version: "0.1.0", Started: noon, Targets: 68}
 	return s
+}
+
+// What operators do beside looking is tested with doubles of its own.
+func (s *scene) PlanConfig(context.Context, ConfigFile) (ConfigPlan, error) {
+	return ConfigPlan{}, s.err
+}
+func (s *scene) ApplyConfig(context.Context, string, ConfigFile, string) (ConfigApplied, error) {
+	return ConfigApplied{}, s.err
+}
+func (s *scene) AlertRoutes() []AlertRoute { return nil }
+func (s *scene) TestAlerts(context.Context, string, string) ([]Delivery, error) {
+	return nil, s.err
 }

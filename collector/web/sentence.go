@@ -18,8 +18,7 @@ type Verdict struct {
 // Sentence says in one sentence how things are. What is confirmed comes first,
 // then what is likely; our own blindness comes before any claim of health.
 func Sentence(s detect.Snapshot, provider func(string) string) Verdict {
-	open := slices.Clone(s.Open)
-	slices.SortStableFunc(open, func(a, b detect.Incident) int { return urgency(b) - urgency(a) })
+	open := byUrgency(s.Open)
 	switch {
 	case len(s.Sites) == 0:
 		return Verdict{Text: "No agent has joined yet, so nothing can be said.", State: "no-data",
@@ -30,7 +29,7 @@ func Sentence(s detect.Snapshot, provider func(string) string) Verdict {
 	sites, isps := voters(s.Sites)
 	if sites == 0 {
 		return Verdict{Text: fmt.Sprintf("Nothing can be said now: none of %s may vote.", plural(len(s.Sites), "site")), State: "no-data",
-			Detail: "The list of sites below says why each of them does not vote."}
+			Detail: "The fleet below says why."}
 	}
 	return healthy(s, provider, sites, isps)
 }
@@ -107,19 +106,38 @@ func healthy(s detect.Snapshot, provider func(string) string, sites, isps int) V
 	default:
 		v.Text = fmt.Sprintf("%d of %d providers are healthy %s.", well, len(order), from)
 	}
-	if mute := len(s.Sites) - sites; mute > sites {
-		// Too few look for "healthy" to be said in green.
-		verb := "do"
-		if mute == 1 {
-			verb = "does"
-		}
+	if mute := mostlyMute(s.Sites); mute != "" {
 		v.State = "no-data"
-		v.Text = strings.TrimSuffix(v.Text, ".") + fmt.Sprintf("; %s %s not vote yet.", plural(mute, "site"), verb)
+		v.Text = strings.TrimSuffix(v.Text, ".") + "; " + mute + "."
 	}
 	if len(unseen) > 0 {
+		if len(mixed) == 0 && len(unseen)*2 > len(order) {
+			v.State = "no-data"
+		}
 		v.Detail = "No data about " + enumerate(unseen, 5) + "."
 	}
 	return v
+}
+
+// mostlyMute says how many sites do not vote, if these are most: too few look
+// then for "healthy" to be said in green. Else "".
+func mostlyMute(all []detect.SiteStatus) string {
+	sites, _ := voters(all)
+	switch mute := len(all) - sites; {
+	case mute <= sites:
+		return ""
+	case mute == 1:
+		return "1 site does not vote yet"
+	default:
+		return plural(mute, "site") + " do not vote yet"
+	}
+}
+
+// byUrgency is a copy of all, the most urgent first.
+func byUrgency(all []detect.Incident) []detect.Incident {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b detect.Incident) int { return urgency(b) - urgency(a) })
+	return all
 }
 
 // urgency orders open incidents: confirmed before likely, wide before narrow,

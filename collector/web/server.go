@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"regexp"
 	"sync"
 	"time"
 
@@ -35,8 +36,6 @@ const (
 	headerTimeout = 5 * time.Second
 	answerTimeout = 10 * time.Second // one answer, or one write of an event stream
 	maxHeader     = 16 << 10
-	maxStreams    = 64 // event streams at once; a browser has one per page
-	refreshEvery  = time.Second
 )
 
 // Server answers for the page, the API and the metrics.
@@ -44,10 +43,13 @@ type Server struct {
 	o        Options
 	registry *prometheus.Registry
 	pages    *pages
-	streams  chan struct{} // a slot per event stream
+	ages     *regexp.Regexp // what changes by itself in a fragment
 
-	mu       sync.Mutex // guards the fields below
-	fragment fragment   // the page's changing part, rendered at most once a second for all streams
+	mu        sync.Mutex         // guards the fields below
+	fragments map[scope]fragment // the page's changing part, rendered at most once a second for all streams of a scope
+	drawings  map[scope]*drawing // that are under way
+	streams   int                // event streams that are open
+	readers   map[string]int     // of them, by session or address
 }
 
 // New makes a server.
@@ -61,11 +63,11 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p, err := loadPages()
+	p, err := loadPages(o.Now)
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded page: %w", err)
 	}
-	s := &Server{o: o, pages: p, streams: make(chan struct{}, maxStreams)}
+	s := &Server{o: o, pages: p, ages: ages(), fragments: map[scope]fragment{}, drawings: map[scope]*drawing{}, readers: map[string]int{}}
 	s.registry, err = newRegistry(o.Source, o.Now)
 	if err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
@@ -86,8 +88,8 @@ func (s *Server) Handler() http.Handler {
 	})
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", metricsHandler(s.registry))
-	api{source: s.o.Source, now: s.o.Now, log: s.o.Log}.register(mux, "/api/v1")
-	mux.HandleFunc("/", notFound)
+	api{scope: s.source, now: s.o.Now, log: s.o.Log}.register(mux, "/api/v1")
+	mux.HandleFunc("/", s.lost)
 	return guard(s.o.Hosts, s.authenticated(mux))
 }
 

@@ -84,7 +84,12 @@ type Latest struct {
 	Err      string        `json:"err,omitempty"`
 }
 
-// HistoryQuery chooses history. Points are one minute apart up to 24 h, else an hour.
+// LongestHistory is how far back history goes, and how much of it may be asked
+// for at once: 13 months, so that the same month of last year is whole.
+const LongestHistory = 396 * 24 * time.Hour
+
+// HistoryQuery chooses history, at most [LongestHistory] of it. Points are a
+// minute or more apart, and an hour or more where minutes are no longer kept.
 type HistoryQuery struct {
 	Target   string
 	From, To time.Time
@@ -203,9 +208,15 @@ type Agent struct {
 	Gossip    string        `json:"gossip,omitempty"`  // alive, suspect, dead, left: as memberlist sees it
 }
 
+// Where results go, as codes of [Unready].
+const (
+	SinkInflux = "influxdb"
+	SinkStore  = "sqlite" // the collector's own database
+)
+
 // Unready is one reason why the collector does not do its work.
 type Unready struct {
-	Code string `json:"code"` // stable, such as "store", "influx", "uplink"
+	Code string `json:"code"` // stable, such as [SinkStore] and [SinkInflux]
 	Text string `json:"text"`
 }
 
@@ -213,6 +224,10 @@ type Unready struct {
 type Admin interface {
 	Source
 	Actions
+	Joins
+	Backups
+	Configurer
+	Notifier
 }
 
 // TokenRequest asks for a join token.

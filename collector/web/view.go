@@ -3,52 +3,50 @@ package web
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"picket/collector/access"
 	"picket/collector/detect"
 )
 
 // Bounds of the page: it stays quick to draw with a fleet of hundreds.
 const (
-	maxColumns = 6  // shared columns of the matrix; beyond, cells carry their own region
-	maxRecent  = 10 // ended incidents
-	maxSites   = 300
+	maxColumns = 6                // shared columns of the matrix; beyond, cells carry their own region
+	maxRecent  = 5                // ended incidents
+	maxSites   = 6                // sites that need attention
+	fewISPs    = 3                // below so many no outage is confirmed by agreement alone
+	quietAfter = 3 * time.Minute  // without any result: said in a banner
+	stuckAfter = 30 * time.Second // the judge has not looked for so long: likewise
 )
 
 // view is everything the page shows, worded; the template only places it.
 type view struct {
-	Now       time.Time
+	frame
 	Verdict   Verdict
-	Columns   []string // shared columns; nil: every cell names its region
+	First     *incidentLine // the most urgent open incident; nil if there is none
+	Newest    string        // age of the newest result; "" if there is none
+	Notices   []string      // what is wrong with Picket itself
+	Start     *start        // first steps; nil once an agent has joined
+	Columns   []string      // shared columns; nil: every cell names its region
 	Rows      []row
+	SeenFrom  string // where the sites look from; "" if there are none
 	Open      []incidentLine
 	Recent    []incidentLine
 	Fleet     []fact
-	Sites     []siteLine
-	MoreSites int
-	Unready   []Unready
-	Frozen    bool
-	Empty     bool // no agent has joined
+	Sites     []siteLine // that need attention
+	MoreSites int        // that do too
+	FewISPs   string     // what is missing for a confirmation; "" if nothing is
 }
 
-// row is one provider of the matrix.
-type row struct {
-	Name  string
-	Cells []cell
-}
-
-// cell is one provider in one region.
-type cell struct {
-	Region string
-	State  string // ok, disputed, degraded, down, no-data; "" where there is nothing
-	Glyph  string
-	Word   string
-	Counts string // "9 of 11 fail", "12 sites"
-	Age    string // of the data; "" when there are none
-	Label  string // all of it for a screen reader
-	Link   string // to the incident; "" if there is none
+// start is what a new collector needs next.
+type start struct {
+	Form               bool   // the principal may add an agent by a form
+	Command            string // to type on the collector's machine; "" if the principal is not who does
+	Targets, Providers int
+	Routes             int // of alerts
 }
 
 type incidentLine struct {
@@ -58,10 +56,14 @@ type incidentLine struct {
 }
 
 type siteLine struct {
-	ID, Network, Region, State, Glyph, Word, Why, Refs, Seen string
+	ID, State, Glyph, Word, Why, Seen string
 }
 
-type fact struct{ Value, Name string }
+// fact is one figure of the fleet. One that moves all the time is no news.
+type fact struct {
+	Value, Name string
+	Moves       bool
+}
 
 // glyph and word of a state. The glyph always goes with the colour.
 func glyph(state string) string {
@@ -90,30 +92,127 @@ func stateWord(state string) string {
 	return state
 }
 
-// build makes the view of a snapshot.
-func build(now time.Time, s detect.Snapshot, st Status, recent []detect.Incident, un []Unready, provider func(string) string) view {
-	v := view{Now: now, Verdict: Sentence(s, provider), Unready: un, Frozen: s.Frozen, Empty: len(s.Sites) == 0}
-	v.Columns, v.Rows = matrix(now, s, provider)
-	for _, i := range s.Open {
+// facts are what a view is made from.
+type facts struct {
+	snap     detect.Snapshot
+	status   Status
+	recent   []detect.Incident
+	unready  []Unready
+	provider func(string) string
+}
+
+// build makes the view of f.
+func build(fr frame, f facts) view {
+	now, s := fr.Now, f.snap
+	v := view{frame: fr, Verdict: Sentence(s, f.provider), Newest: newest(s), Notices: notices(now, f), SeenFrom: seenFrom(s.Sites)}
+	v.Title, v.Active = v.Verdict.Text, "now"
+	v.Columns, v.Rows = matrix(now, s, f.provider)
+	open := byUrgency(s.Open)
+	for _, i := range open {
 		v.Open = append(v.Open, line(now, i))
 	}
-	for _, i := range recent {
+	if len(v.Open) > 0 {
+		v.First = &v.Open[0]
+	}
+	for _, i := range f.recent {
 		if !i.State.Open() && len(v.Recent) < maxRecent {
 			v.Recent = append(v.Recent, line(now, i))
 		}
 	}
-	v.Fleet = fleetFacts(s, st)
-	sites := slices.Clone(s.Sites)
-	slices.SortStableFunc(sites, func(a, b detect.SiteStatus) int { // who needs attention first
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.ID, b.ID))
-	})
-	v.MoreSites = max(0, len(sites)-maxSites)
-	for _, site := range sites[:len(sites)-v.MoreSites] {
-		v.Sites = append(v.Sites, siteRow(now, site))
+	if len(s.Sites) == 0 {
+		v.Start = firstSteps(fr.Who, f, len(v.Rows))
+		v.Verdict.Detail = "" // the steps say it
+	}
+	v.Fleet = fleetFacts(s, f.status)
+	v.Sites, v.MoreSites = attention(now, s.Sites)
+	if _, isps := voters(s.Sites); len(s.Sites) > 0 && isps < fewISPs && fr.Who.Role != access.Viewer {
+		v.FewISPs = fmt.Sprintf("Sites on %s vote. An outage is confirmed at once when sites on %d ISPs agree: add sites on others.", plural(isps, "ISP"), fewISPs)
 	}
 	return v
 }
 
+// firstSteps is the card of a collector without agents.
+func firstSteps(who access.Principal, f facts, providers int) *start {
+	s := &start{Targets: f.status.Targets, Providers: providers, Routes: f.status.Alerts.Routes, Form: who.May(access.Enrol) && who.Via == "session"}
+	if !s.Form && who.Role != access.Viewer {
+		s.Command = "picket token create --client NAME --site NAME --region eu"
+	}
+	return s
+}
+
+// notices is what is wrong with Picket itself, which makes the rest doubtful.
+func notices(now time.Time, f facts) (list []string) {
+	for _, u := range f.unready {
+		text := u.Text
+		if u.Code == SinkInflux || u.Code == SinkStore {
+			text = strings.TrimSuffix(text, ".") + ". What you see of now is live; history is behind until this is over. Agents keep their results and deliver them later."
+		}
+		list = append(list, text)
+	}
+	if f.snap.Frozen {
+		list = append(list, "many sites have lost contact at the same time, so nothing new is called confirmed.")
+	}
+	if at := f.snap.At; !at.IsZero() && now.Sub(at) > stuckAfter {
+		list = append(list, "nothing was judged since "+clock(at)+" UTC: what is below is of then.")
+	}
+	if d, ok := newestAge(f.snap); ok && d > quietAfter {
+		list = append(list, "no result has arrived for "+span(d)+".")
+	}
+	return list
+}
+
+// newest words the age of the newest result.
+func newest(s detect.Snapshot) string {
+	if d, ok := newestAge(s); ok {
+		return age(d)
+	}
+	return ""
+}
+
+func newestAge(s detect.Snapshot) (d time.Duration, ok bool) {
+	for _, c := range s.Cells {
+		if c.Age >= 0 && (!ok || c.Age < d) {
+			d, ok = c.Age, true
+		}
+	}
+	return d, ok
+}
+
+// seenFrom says from where the sites that vote look, the most first.
+func seenFrom(sites []detect.SiteStatus) string {
+	count := map[string]int{}
+	for _, s := range sites {
+		if s.Eligible && s.VRegion != "" {
+			count[s.VRegion]++
+		}
+	}
+	regions := slices.SortedFunc(maps.Keys(count), func(a, b string) int {
+		return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a, b))
+	})
+	if len(regions) == 0 {
+		return ""
+	}
+	for i, r := range regions {
+		regions[i] = fmt.Sprintf("%s (%s)", r, plural(count[r], "site"))
+	}
+	return "seen from " + enumerate(regions, 5)
+}
+
+// attention is the sites that do not vote, who is out of sight first, and how
+// many more there are.
+func attention(now time.Time, all []detect.SiteStatus) (list []siteLine, more int) {
+	sites := slices.DeleteFunc(slices.Clone(all), func(s detect.SiteStatus) bool { return rank(s) == 2 })
+	slices.SortStableFunc(sites, func(a, b detect.SiteStatus) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.ID, b.ID))
+	})
+	more = max(0, len(sites)-maxSites)
+	for _, s := range sites[:len(sites)-more] {
+		list = append(list, siteRow(now, s))
+	}
+	return list, more
+}
+
+// rank says how much attention a site needs: 0 most, 2 none.
 func rank(s detect.SiteStatus) int {
 	switch {
 	case !s.Connected:
@@ -122,111 +221,6 @@ func rank(s detect.SiteStatus) int {
 		return 1
 	}
 	return 2
-}
-
-// matrix places the cells. A handful of regions become shared columns; the
-// regions of several clouds rarely have names in common, and then every cell
-// names its own.
-func matrix(now time.Time, s detect.Snapshot, provider func(string) string) (columns []string, rows []row) {
-	byProvider := map[string][]detect.Cell{}
-	var order []string
-	regions := map[string]bool{}
-	for _, c := range s.Cells {
-		if _, seen := byProvider[c.Provider]; !seen {
-			order = append(order, c.Provider)
-		}
-		byProvider[c.Provider] = append(byProvider[c.Provider], c)
-		regions[regionName(c.Region)] = true
-	}
-	if len(regions) <= maxColumns {
-		for r := range regions {
-			columns = append(columns, r)
-		}
-		slices.SortFunc(columns, func(a, b string) int { // the global services last
-			return cmp.Or(cmp.Compare(btoi(a == global), btoi(b == global)), cmp.Compare(a, b))
-		})
-	}
-	worst := worstVerdicts(s.Verdicts)
-	for _, p := range order {
-		r := row{Name: provider(p)}
-		if columns == nil {
-			for _, c := range byProvider[p] {
-				r.Cells = append(r.Cells, field(now, r.Name, c, worst[[2]string{c.Provider, c.Region}]))
-			}
-		}
-		for _, name := range columns {
-			one := cell{Region: name}
-			for _, c := range byProvider[p] {
-				if regionName(c.Region) == name {
-					one = field(now, r.Name, c, worst[[2]string{c.Provider, c.Region}])
-				}
-			}
-			r.Cells = append(r.Cells, one)
-		}
-		rows = append(rows, r)
-	}
-	return columns, rows
-}
-
-const global = "global"
-
-func regionName(r string) string { return cmp.Or(r, global) }
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// worstVerdicts finds for every cell the verdict that its state comes from.
-func worstVerdicts(all []detect.Verdict) map[[2]string]detect.Verdict {
-	worst := map[[2]string]detect.Verdict{}
-	for _, v := range all {
-		key := [2]string{v.Provider, v.Region}
-		if was, ok := worst[key]; v.Client == "" && (!ok || v.State > was.State || v.State == was.State && v.DownSites > was.DownSites) {
-			worst[key] = v
-		}
-	}
-	return worst
-}
-
-// field words one cell. Its counts are of now. The state comes from the open
-// incident, if there is one, and an incident outlives its last failure by a
-// minute of health: until then the cell is neither down nor healthy.
-func field(now time.Time, provider string, c detect.Cell, worst detect.Verdict) cell {
-	f := cell{Region: regionName(c.Region), State: c.State.String()}
-	f.Word = stateWord(f.State)
-	f.Counts = plural(c.Sites, "site")
-	among := f.Counts + " on " + plural(c.Networks, "ISP")
-	switch {
-	case c.State == detect.NoData:
-	case c.Incident != "" && worst.DownSites == 0:
-		f.State, f.Word = "disputed", "recovering"
-		f.Counts = fmt.Sprintf("0 of %d fail now, not over yet", cmp.Or(worst.Sites, c.Sites))
-		among = f.Counts
-	case c.State > detect.OK:
-		f.Counts = fmt.Sprintf("%d of %d fail", worst.DownSites, worst.Sites)
-		among = fmt.Sprintf("%d of %s on %s fail", worst.DownSites, plural(worst.Sites, "site"), plural(worst.Networks, "ISP"))
-	}
-	f.Glyph = glyph(f.State)
-	label := []string{provider, f.Region + ": " + f.Word, among}
-	if c.State > detect.OK && !worst.Since.IsZero() {
-		label = append(label, "since "+clock(worst.Since))
-	}
-	if c.State == detect.NoData {
-		f.Counts = "no data"
-		label = label[:2]
-	}
-	if c.Age >= 0 && c.State != detect.NoData {
-		f.Age = age(c.Age)
-		label = append(label, "data "+f.Age)
-	}
-	if c.Incident != "" {
-		f.Link = "/incidents/" + c.Incident
-	}
-	f.Label = strings.Join(label, ", ")
-	return f
 }
 
 // line words one incident.
@@ -246,9 +240,9 @@ func line(now time.Time, i detect.Incident) incidentLine {
 func incidentClock(now time.Time, i detect.Incident) string {
 	start := cmp.Or(i.Started, i.Opened)
 	if end := cmp.Or(i.Recovered, i.Resolved); !end.IsZero() {
-		return fmt.Sprintf("%s, lasted %s", stamp(start), span(end.Sub(start)))
+		return fmt.Sprintf("%s, lasted %s", stamp(now, start), span(end.Sub(start)))
 	}
-	return fmt.Sprintf("since %s, %s", stamp(start), span(now.Sub(start)))
+	return fmt.Sprintf("since %s, %s", stamp(now, start), span(now.Sub(start)))
 }
 
 func fleetFacts(s detect.Snapshot, st Status) []fact {
@@ -258,28 +252,28 @@ func fleetFacts(s detect.Snapshot, st Status) []fact {
 		lost += n
 	}
 	facts := []fact{
-		{fmt.Sprintf("%d of %d", sites, len(s.Sites)), "sites voting"},
-		{fmt.Sprint(isps), "ISPs voting"},
-		{fmt.Sprintf("%d of %d", st.Connected, st.Agents), "agents connected"},
-		{fmt.Sprint(st.Targets), "targets watched"},
-		{thousands(st.Results), "results"},
-		{thousands(lost), "lost"},
+		{Value: fmt.Sprintf("%d of %d", sites, len(s.Sites)), Name: "sites voting"},
+		{Value: fmt.Sprint(isps), Name: "ISPs voting"},
+		{Value: fmt.Sprintf("%d of %d", st.Connected, st.Agents), Name: "agents connected"},
+		{Value: fmt.Sprint(st.Targets), Name: "targets watched"},
+		{Value: thousands(st.Results), Name: "results", Moves: true},
+		{Value: thousands(lost), Name: "lost", Moves: true},
 	}
 	if st.Influx != nil {
 		word := "ok"
 		if !st.Influx.OK {
 			word = "away"
 		}
-		facts = append(facts, fact{"InfluxDB", word})
+		facts = append(facts, fact{Value: "InfluxDB", Name: word})
 	}
 	if st.Alerts.Waiting > 0 || st.Alerts.Dead > 0 {
-		facts = append(facts, fact{fmt.Sprintf("%d, %d", st.Alerts.Waiting, st.Alerts.Dead), "alerts waiting, given up"})
+		facts = append(facts, fact{Value: fmt.Sprintf("%d, %d", st.Alerts.Waiting, st.Alerts.Dead), Name: "alerts waiting, given up"})
 	}
 	return facts
 }
 
 func siteRow(now time.Time, s detect.SiteStatus) siteLine {
-	l := siteLine{ID: s.ID, Network: s.Network, Region: s.VRegion, Why: detect.WhyWords(s.Why)}
+	l := siteLine{ID: s.ID, Why: detect.WhyWords(s.Why)}
 	switch rank(s) {
 	case 0:
 		l.State, l.Word = "no-data", "lost contact"
@@ -295,9 +289,6 @@ func siteRow(now time.Time, s detect.SiteStatus) siteLine {
 		l.Why = "" // said already
 	}
 	l.Glyph = glyph(l.State)
-	if s.RefsAsked > 0 {
-		l.Refs = fmt.Sprintf("%d/%d", s.RefsOK, s.RefsAsked)
-	}
 	if !s.LastSeen.IsZero() {
 		l.Seen = age(now.Sub(s.LastSeen))
 	}

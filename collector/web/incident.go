@@ -1,0 +1,272 @@
+package web
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"picket/collector/detect"
+)
+
+// Bounds of an incident's page.
+const (
+	maxCharts   = 3                // targets that are drawn
+	around      = 30 * time.Minute // of time before and after an incident in its charts
+	maxChart    = 24 * time.Hour   // of an incident in its charts: its first day
+	maxEvidence = 500              // rows
+)
+
+// incidentView is the page of one incident.
+type incidentView struct {
+	frame
+	I        detect.Incident
+	Line     incidentLine
+	Delays   string // "declared after 2 s, confirmed after 3 s"
+	Counts   string
+	Says     string // how many sites say what
+	Reason   string // "" if the summary says it already
+	Layers   []layer
+	Cause    string // in words; "" if none is known
+	Sorts    []choice
+	Evidence []evidenceRow
+	More     int // rows left out
+	Charts   []chart
+	Moments  []happening
+	Refresh  int // seconds after which an open incident is fetched anew; 0 never
+}
+
+// layer is one step of reaching a service, as the witnesses found it.
+type layer struct{ Name, State, Text string }
+
+// choice is one of a filter or an order; URL is the whole state.
+type choice struct {
+	Name, URL string
+	Chosen    bool
+}
+
+// evidenceRow is what one site says about one target, worded.
+type evidenceRow struct {
+	detect.Evidence
+	State, Word, Since, Where string
+}
+
+// happening is one line of an incident's timeline.
+type happening struct {
+	at         time.Time
+	Time, Text string
+}
+
+// incidentPage answers /incidents/{id}.
+func (s *Server) incidentPage(w http.ResponseWriter, r *http.Request) {
+	src := s.source(r)
+	i, err := src.Incident(r.Context(), r.PathValue("id"))
+	if errors.Is(err, ErrNotFound) {
+		s.nothing(w, r, "There is no incident of this id.", "It may be older than what is kept.", "/incidents", "All incidents")
+		return
+	}
+	if err != nil {
+		s.broken(w, r, "incidents", err)
+		return
+	}
+	letters, err := src.Told(r.Context(), i.ID)
+	if err != nil {
+		s.broken(w, r, "incidents", fmt.Errorf("letters about incident %s: %w", i.ID, err))
+		return
+	}
+	v := incidentView{frame: s.frame(r, "incidents", ""), I: i}
+	v.Line = line(v.Now, i)
+	v.Title = v.Line.Word + ": " + i.Title
+	v.Moments = timeline(v.Now, i, letters)
+	v.Delays = delays(i)
+	v.Layers = layers(i)
+	v.Cause = causeClause(i.Cause)
+	v.Says = says(i.Evidence)
+	v.Evidence, v.More, v.Sorts = evidence(i, r.URL.Query().Get("sort"))
+	if !strings.Contains(i.Summary, i.Reason.Text) {
+		v.Reason = i.Reason.Text
+	}
+	if i.Sites > 0 {
+		v.Counts = fmt.Sprintf("%d of %s on %d of %s", i.DownSites, plural(i.Sites, "site"), i.DownNetworks, plural(i.Networks, "ISP"))
+	}
+	if i.State.Open() {
+		v.Refresh = 10
+	}
+	if v.Charts, err = charts(r.Context(), v.Now, src, i); err != nil {
+		s.broken(w, r, "incidents", fmt.Errorf("history around incident %s: %w", i.ID, err))
+		return
+	}
+	s.html(w, http.StatusOK, "incident.html", v)
+}
+
+// evidence is what the sites say in the order that was asked for, at most
+// maxEvidence rows, and the orders to choose from.
+func evidence(i detect.Incident, order string) (rows []evidenceRow, more int, sorts []choice) {
+	failing := func(a, b detect.Evidence) int { return cmp.Compare(answerRank(a.Answer), answerRank(b.Answer)) }
+	site := func(a, b detect.Evidence) int { return cmp.Compare(a.Site, b.Site) }
+	isp := func(a, b detect.Evidence) int { return cmp.Compare(a.Network, b.Network) }
+	target := func(a, b detect.Evidence) int { return cmp.Compare(a.Target, b.Target) }
+	by := []func(a, b detect.Evidence) int{failing, site, target}
+	switch order {
+	case "site":
+		by = []func(a, b detect.Evidence) int{site, failing, target}
+	case "isp":
+		by = []func(a, b detect.Evidence) int{isp, failing, site, target}
+	case "target":
+		by = []func(a, b detect.Evidence) int{target, failing, site}
+	default:
+		order = ""
+	}
+	for _, o := range [][2]string{{"", "failing first"}, {"site", "by site"}, {"isp", "by ISP"}, {"target", "by target"}} {
+		t := choice{Name: o[1], URL: "/incidents/" + url.PathEscape(i.ID), Chosen: o[0] == order}
+		if o[0] != "" {
+			t.URL += "?sort=" + o[0]
+		}
+		sorts = append(sorts, t)
+	}
+	all := slices.Clone(i.Evidence)
+	slices.SortStableFunc(all, func(a, b detect.Evidence) int {
+		for _, f := range by {
+			if c := f(a, b); c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
+	more = max(0, len(all)-maxEvidence)
+	for _, e := range all[:len(all)-more] {
+		rows = append(rows, evidenceLine(e))
+	}
+	return rows, more, sorts
+}
+
+func answerRank(answer string) int {
+	return slices.Index([]string{"down", "degraded", "silent", "abstain", "up"}, answer)
+}
+
+// evidenceLine words one answer.
+func evidenceLine(e detect.Evidence) evidenceRow {
+	e.Why = detect.WhyWords(e.Why)
+	row := evidenceRow{Evidence: e, State: "no-data", Word: e.Answer}
+	switch e.Answer {
+	case "up":
+		row.State, row.Word = "ok", "works"
+	case "down":
+		row.State, row.Word = "down", "fails"
+	case "degraded":
+		row.State = "degraded"
+	case "abstain":
+		row.Word = "could not tell"
+	}
+	if !e.First.IsZero() {
+		row.Since = clock(e.First)
+		if e.Last.Sub(e.First) >= time.Second {
+			row.Since += " to " + clock(e.Last)
+		}
+	}
+	if e.Cause != "" {
+		row.Cause = causeWords(e.Cause)
+	}
+	row.Where = strings.TrimSpace(e.Addr + " " + e.Edge)
+	return row
+}
+
+// says counts what sites say; a site that says several things counts for the worst.
+func says(all []detect.Evidence) string {
+	worst := map[string]int{}
+	for _, e := range all {
+		rank := answerRank(e.Answer)
+		if was, ok := worst[e.Site]; rank >= 0 && (!ok || rank < was) {
+			worst[e.Site] = rank
+		}
+	}
+	var count [5]int
+	for _, rank := range worst {
+		count[rank]++
+	}
+	var parts []string
+	for rank, words := range []string{"failing", "degraded", "silent", "could not tell", "working"} {
+		if count[rank] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", count[rank], words))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return plural(len(worst), "site") + " asked: " + strings.Join(parts, ", ") + "."
+}
+
+// layers is the chain of a connection up to where it breaks; nil if that is not known.
+func layers(i detect.Incident) []layer {
+	order := []string{"dns", "tcp", "tls", "http"}
+	at := slices.Index(order, i.Layer)
+	if at < 0 {
+		return nil
+	}
+	list := make([]layer, len(order))
+	for k, name := range []string{"DNS", "Connection", "TLS", "HTTP"} {
+		list[k] = layer{Name: name, State: "no-data", Text: "not reached"}
+		switch {
+		case k < at:
+			list[k].State, list[k].Text = "ok", "works"
+		case k == at:
+			list[k].State, list[k].Text = incidentState(i), "fails"
+			if i.State == detect.Resolved || i.State == detect.Recovering {
+				list[k].Text = "failed"
+			}
+		}
+	}
+	return list
+}
+
+// delays says how long the first two steps took.
+func delays(i detect.Incident) string {
+	first := cmp.Or(i.Started, i.Opened)
+	var parts []string
+	if d := i.Opened.Sub(first); d > 0 {
+		parts = append(parts, "declared after "+span(d))
+	}
+	if !i.Confirmed.IsZero() {
+		parts = append(parts, "confirmed after "+span(i.Confirmed.Sub(first)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// timeline is an incident's timeline, letters too, each with the time since the first.
+func timeline(now time.Time, i detect.Incident, letters []Letter) []happening {
+	var list []happening
+	first := cmp.Or(i.Started, i.Opened)
+	add := func(t time.Time, text string) {
+		if t.IsZero() {
+			return
+		}
+		if since := t.Sub(first); since >= time.Second {
+			text += " (after " + span(since) + ")"
+		}
+		list = append(list, happening{t, stamp(now, t), text})
+	}
+	add(i.Started, "first failure seen")
+	add(i.Opened, "declared")
+	add(i.Confirmed, "confirmed")
+	add(i.Reopened, "came back")
+	add(i.Recovered, "healthy again")
+	add(i.Resolved, "resolved")
+	for _, l := range letters {
+		text := fmt.Sprintf("%s was told: %s", l.Route, l.Event)
+		switch {
+		case l.State == "waiting":
+			text += ", not delivered yet"
+		case l.State == "given up":
+			text += ", given up: it could not be delivered"
+		case l.Sent.Sub(l.At) >= time.Second:
+			text += ", delivered after " + span(l.Sent.Sub(l.At))
+		}
+		add(l.At, text)
+	}
+	slices.SortStableFunc(list, func(a, b happening) int { return a.at.Compare(b.at) })
+	return list
+}
