@@ -22,9 +22,12 @@ type alerts struct {
 	planner *alert.Planner
 	sender  *alert.Sender
 	log     *slog.Logger
+	page    string        // base URL of the status page
 	wake    chan struct{} // something is pending; has room for one, never closed
+	look    lookout       // used by run alone
 
 	mu      sync.Mutex                 // guards the fields below
+	file    *config.File               // whose routes the planner is to use; nil: those it has
 	pending map[string]detect.Incident // the newest state of each incident that waits for the disk
 	order   []string                   // ids in pending, the longest waiting first
 }
@@ -40,22 +43,74 @@ func routes(file *config.File) []alert.Route {
 	list := make([]alert.Route, len(file.Alerts))
 	for i, r := range file.Alerts {
 		list[i] = alert.Route{
-			Name: r.Name, URL: r.Webhook, Secret: r.Secret.Read, Delay: r.Delay, ResolveDelay: r.ResolveDelay,
+			Name: r.Name, URL: r.Webhook, Mail: r.Mail, Delay: r.Delay, ResolveDelay: r.ResolveDelay,
 			Kinds: alert.Kinds(r.Kinds), MinConfidence: detect.Confidence(r.MinConfidence),
+		}
+		if r.Webhook != "" {
+			list[i].Secret = r.Secret.Read
 		}
 	}
 	return list
 }
 
+// mailServer is the file's mail server as the alert room knows it; nil: none.
+func mailServer(file *config.File) *alert.SMTP {
+	c := file.SMTP
+	if c == nil {
+		return nil
+	}
+	server := &alert.SMTP{Host: c.Host, Port: c.Port, From: c.From, Username: c.Username, Security: c.Security, Hello: c.Hello}
+	if c.Username != "" {
+		server.Password = c.Password.Read
+	}
+	return server
+}
+
 func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger) *alerts {
 	list := routes(file)
-	return &alerts{
+	a := &alerts{
 		store:   s,
-		planner: alert.NewPlanner(list, alert.Words{Provider: file.ProviderName, Page: page}),
-		sender:  alert.NewSender(alert.Options{Routes: list, Outbox: outbox{s}, Log: log}),
+		sender:  alert.NewSender(alert.Options{Routes: list, SMTP: mailServer(file), Outbox: outbox{s}, Log: log}),
 		log:     log,
+		page:    page,
 		wake:    make(chan struct{}, 1),
 		pending: map[string]detect.Incident{},
+	}
+	a.planner = alert.NewPlanner(list, a.words(file))
+	return a
+}
+
+// words is how alerts are worded under file.
+func (a *alerts) words(file *config.File) alert.Words {
+	return alert.Words{Provider: file.ProviderName, Page: a.page, Zone: time.Local, Well: func(i *detect.Incident) []string {
+		return wellBeside(a.look.now(), i, file.ProviderName)
+	}}
+}
+
+// setRoutes has alerts told by the routes, the mail server and the names of
+// file from now on. It waits for nobody.
+func (a *alerts) setRoutes(file *config.File) {
+	a.sender.SetRoutes(routes(file), mailServer(file))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.file = file
+	a.stir()
+}
+
+// adopt gives the planner, which belongs to run, the routes of setRoutes. file
+// is nil if they have not changed.
+func (a *alerts) adopt(file *config.File) {
+	if file != nil {
+		a.planner.SetRoutes(time.Now(), routes(file))
+		a.planner.SetWords(a.words(file))
+	}
+}
+
+// stir wakes run.
+func (a *alerts) stir() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -68,23 +123,23 @@ func (a *alerts) changed(i detect.Incident) {
 		a.order = append(a.order, i.ID)
 	}
 	a.pending[i.ID] = i
-	select {
-	case a.wake <- struct{}{}:
-	default:
-	}
+	a.stir()
 }
 
-// next takes the incident that has waited longest.
-func (a *alerts) next() (i detect.Incident, ok bool) {
+// next takes the incident that has waited longest, and the configuration that
+// was applied before it, if its routes are not in use yet: an incident must not
+// be told on routes that are gone.
+func (a *alerts) next() (i detect.Incident, file *config.File, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	file, a.file = a.file, nil
 	if len(a.order) == 0 {
-		return i, false
+		return i, file, false
 	}
 	i = a.pending[a.order[0]]
 	delete(a.pending, i.ID)
 	a.order = a.order[1:]
-	return i, true
+	return i, file, true
 }
 
 // restore takes back what was open or lately ended, and returns what the judge
@@ -153,7 +208,8 @@ func (a *alerts) run(ctx context.Context) {
 // save writes everything that is pending.
 func (a *alerts) save(ctx context.Context) {
 	for {
-		i, ok := a.next()
+		i, file, ok := a.next()
+		a.adopt(file)
 		if !ok {
 			return
 		}
@@ -242,8 +298,10 @@ func messages(letters []alert.Letter) []store.Message {
 // outbox is the store as the sender sees it.
 type outbox struct{ store *store.Store }
 
-func (o outbox) Due(ctx context.Context, now time.Time, limit int) ([]alert.Letter, error) {
-	list, err := o.store.Due(ctx, now, limit)
+func (o outbox) Routes(ctx context.Context) ([]string, error) { return o.store.WaitingRoutes(ctx) }
+
+func (o outbox) Due(ctx context.Context, route string, now time.Time, limit int) ([]alert.Letter, error) {
+	list, err := o.store.Due(ctx, route, now, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -21,9 +21,9 @@
 // # What a restart finds
 //
 // Enrolment, marks, incidents and what was told of them are in the store; keys
-// are in files beside it; the last applied configuration comes from the file
-// that is named at the start. Agents come back by themselves and tell at hello
-// what they hold down.
+// are in files beside it; the configuration is the one that was applied last,
+// unless the start names a file. Agents come back by themselves and tell at
+// hello what they hold down.
 package collector
 
 import (
@@ -39,6 +39,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
 
+	"picket/collector/access"
 	"picket/collector/config"
 	"picket/collector/detect"
 	"picket/collector/influx"
@@ -78,6 +79,10 @@ type Collector struct {
 	runs      *runs
 	changed   chan struct{} // the fleet changed; has room for one, never closed
 	refused   atomic.Uint64 // results that could not be true
+	latest    *latest
+	inquirer  *inquirer
+	keeper    *access.Keeper
+	backups   *backups
 	page      *web.Server
 	started   time.Time
 	logged    map[string]string // what the log last said of an incident; used by the judge alone
@@ -89,19 +94,22 @@ func New(ctx context.Context, o Options) (_ *Collector, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Collector{o: o, log: o.Log, started: time.Now(), agents: newCondition(), runs: newRuns(), changed: make(chan struct{}, 1), logged: map[string]string{}}
+	c := &Collector{o: o, log: o.Log, started: time.Now(), agents: newCondition(), runs: newRuns(), latest: newLatest(), changed: make(chan struct{}, 1), logged: map[string]string{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.close())
 		}
 	}()
+	if err := checkRestored(o.Dir); err != nil {
+		return nil, err
+	}
 	if c.authority, err = identity.OpenAuthority(filepath.Join(o.Dir, "ca"), c.started); err != nil {
 		return nil, err
 	}
 	if c.store, err = store.Open(ctx, filepath.Join(o.Dir, "picket.db"), o.Log); err != nil {
 		return nil, err
 	}
-	cfg, changed, err := c.store.SaveConfig(ctx, o.File.Fleet(), o.Source, c.started)
+	cfg, changed, err := saveFirst(ctx, c.store, o, c.started)
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +151,7 @@ func (c *Collector) wire(ctx context.Context, cfg fleet.Config) error {
 		return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String()
 	}})
 	c.judge = newJudge(engine, c.decided)
+	c.alerts.look.snapshot = c.judge.snapshot
 	open, err := c.alerts.restore(ctx, c.started)
 	if err != nil {
 		return err
@@ -169,7 +178,21 @@ func (c *Collector) wire(ctx context.Context, cfg fleet.Config) error {
 	if err != nil {
 		return err
 	}
-	c.page, err = web.New(web.Options{Source: source{c}, Log: c.log})
+	c.inquirer = newInquirerOf(c)
+	c.backups = newBackups(c.store, c.o.Dir, c.o.Version, c.log)
+	return c.openPage()
+}
+
+// openPage makes the page and those who watch its door.
+func (c *Collector) openPage() (err error) {
+	file := c.o.File
+	if c.keeper, err = newKeeper(c.store, file, c.log); err != nil {
+		return err
+	}
+	if c.o.Sockets.Page, err = securePage(c.o.Sockets.Page, file, c.authority, c.o.Dir, c.log); err != nil {
+		return err
+	}
+	c.page, err = web.New(web.Options{Source: source{c}, Actions: source{c}, Access: c.keeper, Hosts: pageHosts(file), Log: c.log})
 	return err
 }
 
@@ -253,20 +276,28 @@ func (c *Collector) fleetChanged() {
 	}
 }
 
+// tellAgain is how often keepFleet looks for an agent that could not be told.
+const tellAgain = 5 * time.Second
+
 // keepFleet re-reads who is enrolled after every change and tells the judge and
 // every agent. One goroutine does so, a moment late, so that a hundred agents
-// that join together are one change, and a read that fails is tried again.
+// that join together are one change, and a read that fails is tried again. Now
+// and then it looks whether every agent that is there was told.
 func (c *Collector) keepFleet(ctx context.Context) {
+	again := time.NewTicker(tellAgain)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-c.changed:
+			if err := c.readFleet(ctx); err != nil && ctx.Err() == nil {
+				c.log.Error("read the fleet", "err", err)
+				c.fleetChanged()
+			}
+		case <-again.C:
 		}
-		if err := c.refreshFleet(ctx); err != nil && ctx.Err() == nil {
-			c.log.Error("read the fleet", "err", err)
-			c.fleetChanged()
-		}
+		c.tellAgents()
 		select {
 		case <-ctx.Done():
 			return
@@ -275,20 +306,13 @@ func (c *Collector) keepFleet(ctx context.Context) {
 	}
 }
 
-func (c *Collector) refreshFleet(ctx context.Context) error {
+func (c *Collector) readFleet(ctx context.Context) error {
 	if err := c.registry.reload(ctx); err != nil {
 		return err
 	}
 	sites := c.registry.sites()
 	c.judge.do(func(now time.Time) { c.judge.engine.SetFleet(now, sites) })
-	var missed error
-	for _, s := range c.server.Sessions() {
-		a, ok := c.registry.agent(s.Agent)
-		if ok && !c.server.Roster(s.Agent, c.registry.rosterFor(a.Client)) {
-			missed = fmt.Errorf("agent %s takes no roster now", s.Agent)
-		}
-	}
-	return missed
+	return nil
 }
 
 // keepHouse stores signs of life and prunes what is too old.

@@ -9,6 +9,7 @@ import (
 
 	"picket/collector/influx"
 	"picket/collector/store"
+	"picket/collector/web"
 	"picket/internal/fleet"
 )
 
@@ -114,7 +115,7 @@ func (g *ingest) write(ctx context.Context, group []*delivery) error {
 	for _, d := range group {
 		lines = g.lines(lines, d)
 	}
-	return g.insist(ctx, "influxdb", func() error { return g.influx.Write(ctx, lines) })
+	return g.insist(ctx, web.SinkInflux, func() error { return g.influx.Write(ctx, lines) })
 }
 
 // lines appends the batch as line protocol.
@@ -137,7 +138,7 @@ func (g *ingest) commit(ctx context.Context, group []*delivery, errs []error) er
 		ds[i] = store.Delivery{Agent: d.agent.ID, Region: d.agent.Region, Batch: d.batch, Config: d.cfg}
 	}
 	var done []store.Committed
-	err := g.insist(ctx, "sqlite", func() (err error) {
+	err := g.insist(ctx, web.SinkStore, func() (err error) {
 		done, err = g.store.Commit(ctx, ds)
 		return err
 	})

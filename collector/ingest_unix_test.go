@@ -89,7 +89,7 @@ func newKitchen(tb testing.TB, agents int) *kitchen {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { s.Close() })
-	cfg, _, err := s.SaveConfig(tb.Context(), file.Fleet(), nil, time.Now())
+	cfg, _, err := s.SaveConfig(tb.Context(), file.Fleet(), "", nil, time.Now())
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -22,6 +22,9 @@ import (
 var (
 	// ErrNoCollector: nothing answers on it.
 	ErrNoCollector = errors.New("no collector answers")
+	// ErrBrokeOff: the collector was asked, and the answer did not come or broke
+	// off. What was asked for may have been done.
+	ErrBrokeOff = errors.New("the collector broke off; look whether it was done")
 	// ErrNotYours: it belongs to another user.
 	ErrNotYours = errors.New("it belongs to another user")
 )
@@ -111,10 +114,8 @@ func (o *Operator) do(ctx context.Context, method, path string, body, into any) 
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return fmt.Errorf("wait for the collector: %w", context.Cause(ctx))
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: %w", ErrNotYours, err)
 	case err != nil:
-		return fmt.Errorf("%w: %w", ErrNoCollector, err)
+		return unanswered(err)
 	}
 	defer res.Body.Close()
 	dec := json.NewDecoder(http.MaxBytesReader(nil, res.Body, maxAnswer))
@@ -130,8 +131,26 @@ func (o *Operator) do(ctx context.Context, method, path string, body, into any) 
 		return refused.Error
 	}
 	answer := struct{ Data any }{into}
-	if err := dec.Decode(&answer); err != nil {
+	switch err := dec.Decode(&answer); {
+	case ctx.Err() != nil && err != nil:
+		return fmt.Errorf("wait for the collector: %w", context.Cause(ctx))
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, new(*net.OpError)):
+		return unanswered(err)
+	case err != nil:
 		return fmt.Errorf("read the collector's answer: %w", err)
 	}
 	return nil
+}
+
+// unanswered says what it means that a request got no answer, or not all of it.
+// Only one that could not connect is known to have done nothing.
+func unanswered(err error) error {
+	e, ok := errors.AsType[*net.OpError](err)
+	switch dialing := ok && e.Op == "dial"; {
+	case dialing && errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: %w", ErrNotYours, err)
+	case dialing:
+		return fmt.Errorf("%w: %w", ErrNoCollector, err)
+	}
+	return fmt.Errorf("%w: %w", ErrBrokeOff, err)
 }

@@ -25,23 +25,25 @@ import (
 // and every handshake, frame and result asks here.
 type registry struct {
 	store *store.Store
-	file  *config.File
 	blind [32]byte // key of the opaque site names; drawn anew at each start
 
+	applying sync.Mutex // held while a configuration is put into force
+
 	mu       sync.RWMutex // guards the fields below
+	file     *config.File // in force; never changed, only replaced
 	agents   map[string]store.Agent
 	networks map[uint32]fleet.Network
 	configs  map[uint64]*fleet.Config   // those that records have named, and the current one
 	metered  map[string]bool            // by agent, as its hello said
 	given    map[string]map[uint32]bool // networks that each agent was told it is on
 	hello    map[string]time.Time       // when each agent last said hello to this process
-	current  fleet.Config
+	current  *fleet.Config              // what file tells agents; never changed, only replaced
 	roster   fleet.Roster
 }
 
 func openRegistry(ctx context.Context, s *store.Store, file *config.File, current fleet.Config) (*registry, error) {
 	r := &registry{
-		store: s, file: file, current: current, metered: map[string]bool{}, given: map[string]map[uint32]bool{}, hello: map[string]time.Time{},
+		store: s, file: file, current: &current, metered: map[string]bool{}, given: map[string]map[uint32]bool{}, hello: map[string]time.Time{},
 		networks: map[uint32]fleet.Network{}, configs: map[uint64]*fleet.Config{current.ID: &current},
 	}
 	rand.Read(r.blind[:]) // never fails
@@ -145,7 +147,23 @@ func (r *registry) currentRoster() *fleet.Roster {
 func (r *registry) currentConfig() *fleet.Config {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return &r.current
+	return r.current
+}
+
+// currentFile is the configuration in force.
+func (r *registry) currentFile() *config.File {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.file
+}
+
+// use puts another configuration into force. What was made under an earlier one
+// is still understood.
+func (r *registry) use(file *config.File, cfg fleet.Config) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.file, r.current = file, &cfg
+	r.configs[cfg.ID] = &cfg
 }
 
 // config returns the configuration that a record was made under, and
@@ -240,7 +258,7 @@ func targetsOf(cfg *fleet.Config) map[string]fleet.Target {
 // agent says.
 func (r *registry) network(ctx context.Context, remote netip.Addr, declared string) (fleet.Network, error) {
 	name, upstream, basis := declared, "", fleet.BasisDeclared
-	if n, up, ok := r.file.Lookup(remote); ok {
+	if n, up, ok := r.currentFile().Lookup(remote); ok {
 		name, upstream, basis = n, up, fleet.BasisTable
 	} else if declared == "" {
 		name, basis = prefixGroup(remote), fleet.BasisPrefix

@@ -88,16 +88,11 @@ func (s sessions) Hello(ctx context.Context, agent string, remote netip.AddrPort
 	if !ok {
 		return uplink.Welcome{}, uplink.ErrRevoked
 	}
-	network, err := c.registry.network(ctx, remote.Addr(), a.Declared)
+	network, err := s.seat(ctx, a, remote, h, now)
 	if err != nil {
 		return uplink.Welcome{}, err
 	}
 	first, away := a.Seen.IsZero(), now.Sub(a.Seen)
-	if err := c.store.SeenAgent(ctx, store.Seen{
-		Agent: agent, At: now, Version: h.Version, OS: h.OS, Hostname: h.Hostname, Network: network.ID,
-	}); err != nil {
-		return uplink.Welcome{}, err
-	}
 	runs := make([]uint64, len(h.Runs))
 	for i, r := range h.Runs {
 		runs[i] = r.ID
@@ -106,18 +101,47 @@ func (s sessions) Hello(ctx context.Context, agent string, remote netip.AddrPort
 	if w.Marks, err = c.store.Marks(ctx, agent, runs); err != nil {
 		return w, err
 	}
-	if cfg := c.registry.configFor(a.Client); cfg.ID != h.Config {
+	// From here on the agent is told by keepFleet too, behind the welcome: what
+	// changes after these lines reaches it, however slow its line is.
+	cfg, roster := c.registry.configFor(a.Client), c.registry.rosterFor(a.Client)
+	if cfg.ID != h.Config {
 		w.Config = cfg
 	}
-	if r := c.registry.rosterFor(a.Client); r.Version != h.Roster {
-		w.Roster = r
+	if roster.Version != h.Roster {
+		w.Roster = roster
 	}
-	if c.registry.connected(agent, network, h.Metered, now) {
-		c.fleetChanged()
-	}
-	c.agents.note(agent, func(t *told) { t.health, t.config = h.Health, h.Config })
+	c.agents.note(agent, func(t *told) {
+		if t.config != h.Config {
+			t.config, t.refused = h.Config, "" // a refusal was of another one
+		}
+		t.health, t.givenConfig, t.givenRoster = h.Health, cfg.ID, roster.Version
+	})
 	c.judge.hello(agent, first, away, h)
 	return w, nil
+}
+
+// seat decides which network an agent that says hello is on, and notes it. The
+// table of networks may be replaced meanwhile; moveAgents sees those who were
+// seated before that, so none sits by the old one.
+func (s sessions) seat(ctx context.Context, a store.Agent, remote netip.AddrPort, h uplink.Hello, now time.Time) (n fleet.Network, err error) {
+	c := s.c
+	for {
+		file := c.registry.currentFile()
+		if n, err = c.registry.network(ctx, remote.Addr(), a.Declared); err != nil {
+			return n, err
+		}
+		if err := c.store.SeenAgent(ctx, store.Seen{
+			Agent: a.ID, At: now, Version: h.Version, OS: h.OS, Hostname: h.Hostname, Network: n.ID,
+		}); err != nil {
+			return n, err
+		}
+		if c.registry.connected(a.ID, n, h.Metered, now) {
+			c.fleetChanged()
+		}
+		if c.registry.currentFile() == file {
+			return n, nil
+		}
+	}
 }
 
 // Record is where backpressure comes from: it returns when the results are in
@@ -137,10 +161,20 @@ func (s sessions) Record(ctx context.Context, agent string, b *fleet.Batch) erro
 	if err := s.c.judge.observe(ctx, agent, b); err != nil {
 		return err
 	}
-	return s.c.ingest.take(ctx, a, b, cfg)
+	if err := s.c.ingest.take(ctx, a, b, cfg); err != nil {
+		return err
+	}
+	s.c.latest.saw(agent, cfg, b, time.Now())
+	return nil
 }
 
-func (s sessions) Live(agent string, b *fleet.Batch)          { s.c.judge.glimpse(agent, b) }
+func (s sessions) Live(agent string, b *fleet.Batch) {
+	s.c.judge.glimpse(agent, b)
+	if cfg := s.c.registry.currentConfig(); cfg.ID == b.Config {
+		s.c.latest.saw(agent, cfg, b, time.Now())
+	}
+}
+
 func (s sessions) Suspicion(agent string, v uplink.Suspicion) { s.c.judge.suspect(agent, v) }
 func (s sessions) Vote(agent string, v uplink.Vote)           { s.c.judge.vote(agent, v) }
 func (s sessions) Packet(src netip.Addr, b []byte)            { s.c.gossip.Packet(src, b) }

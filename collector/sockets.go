@@ -11,24 +11,58 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 
 	"picket/collector/config"
 	"picket/internal/identity"
 )
 
+// pageURL is the page's address for people and alerts; "" without a page.
 func pageURL(s Sockets) string {
-	if s.Page == nil {
+	switch {
+	case s.Page == nil:
 		return ""
+	case s.URL != "":
+		return s.URL
 	}
 	return "http://" + s.Page.Addr().String()
+}
+
+// publicURL is the address under which people open the page that listens on local.
+func publicURL(file *config.File, local net.Addr) string {
+	host, port, err := net.SplitHostPort(local.String())
+	if err != nil {
+		return ""
+	}
+	scheme := "http"
+	if file.TLS != nil || file.BehindProxy {
+		scheme = "https"
+	}
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case len(file.Names) > 0:
+		host = file.Names[0]
+	case err == nil && ip.IsUnspecified():
+		if host, err = os.Hostname(); err != nil {
+			host = "localhost"
+		}
+	}
+	if file.BehindProxy && len(file.Names) > 0 || scheme == "https" && port == "443" || scheme == "http" && port == "80" {
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		return scheme + "://" + host // the proxy's own port is the usual one
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
 // Sockets are the doors of a collector.
 type Sockets struct {
 	Agents net.PacketConn // UDP
-	Page   net.Listener   // the page and the API; nil for none
+	Page   net.Listener   // the page and the API, plain; nil for none
 	Admin  net.Listener   // the operator's socket in the data directory
+	URL    string         // of the page for people; "" means http and Page's address
 }
 
 // AdminSocket is the name of the operator's socket inside the data directory.
@@ -92,6 +126,7 @@ func Listen(file *config.File, dir string) (s Sockets, err error) {
 	if s.Page, err = net.Listen("tcp", file.HTTP); err != nil {
 		return s, &AddressError{"http", file.HTTP, err}
 	}
+	s.URL = publicURL(file, s.Page.Addr())
 	if s.Admin, err = listenAdmin(dir, path); err != nil {
 		return s, fmt.Errorf("%w: %w", ErrDataDir, err)
 	}
@@ -177,8 +212,8 @@ func (s Sockets) Close() error {
 // says, else the socket's own address, else, on a socket for all addresses, the
 // machine's name.
 func (c *Collector) publicAddrs() []string {
-	if len(c.o.File.Public) > 0 {
-		return c.o.File.Public
+	if public := c.file().Public; len(public) > 0 {
+		return public
 	}
 	local := c.o.Sockets.Agents.LocalAddr().String()
 	ap, err := netip.ParseAddrPort(local)

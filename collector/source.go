@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -47,7 +48,7 @@ func (s source) Status(ctx context.Context) (web.Status, error) {
 	st := web.Status{
 		Version: c.o.Version, Started: c.started, Config: cfg.ID, Checks: len(cfg.Checks),
 		Agents: len(c.registry.currentRoster().Seats), Connected: len(c.server.Sessions()),
-		Results: totals.Results, Lost: totals.Lost, Alerts: web.Alerts{Routes: len(c.o.File.Alerts)},
+		Results: totals.Results, Lost: totals.Lost, Alerts: web.Alerts{Routes: len(c.file().Alerts)},
 	}
 	for _, t := range cfg.Targets {
 		if !t.Reference {
@@ -59,7 +60,7 @@ func (s source) Status(ctx context.Context) (web.Status, error) {
 	}
 	if c.influx != nil {
 		stats := c.influx.Stats()
-		trouble := c.ingest.troubles()["influxdb"]
+		trouble := c.ingest.troubles()[web.SinkInflux]
 		st.Influx = &web.Influx{OK: trouble == "", Error: trouble, Points: stats.Lines, Rejected: stats.Refused}
 	}
 	return st, nil
@@ -133,7 +134,7 @@ func (s source) Unready(context.Context) []web.Unready {
 	return list
 }
 
-func (s source) Provider(id string) string { return s.c.o.File.ProviderName(id) }
+func (s source) Provider(id string) string { return s.c.file().ProviderName(id) }
 
 // CreateToken makes a join token and the command to paste.
 func (s source) CreateToken(ctx context.Context, by string, r web.TokenRequest) (web.Token, error) {
@@ -176,6 +177,7 @@ func (s source) Revoke(ctx context.Context, by, agent string) error {
 		return err
 	}
 	c.registry.revoked(agent, time.Now())
+	c.latest.forget(agent)
 	c.fleetChanged()
 	c.server.Disconnect(agent, "revoked", "this agent was revoked")
 	s.audit(ctx, by, "agent.revoke", agent, "")
@@ -210,6 +212,11 @@ func (s source) Targets() []web.Target {
 	return list
 }
 
+// Backup writes one archive of the collector to w.
+func (s source) Backup(ctx context.Context, by string, w io.Writer) error {
+	return s.c.backups.write(ctx, by, w)
+}
+
 // Told is whom alerts about an incident went to.
 func (s source) Told(ctx context.Context, incident string) ([]web.Letter, error) {
 	all, err := s.c.store.Messages(ctx, incident)
@@ -230,7 +237,7 @@ func (s source) Told(ctx context.Context, incident string) ([]web.Letter, error)
 // servePages serves the page and the operator's socket until ctx ends.
 func (c *Collector) servePages(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return ended(ctx, web.ServeAdmin(ctx, c.o.Sockets.Admin, source{c}, c.log)) })
+	g.Go(func() error { return ended(ctx, web.ServeAdmin(ctx, c.o.Sockets.Admin, source{c}, c.keeper, c.log)) })
 	if c.o.Sockets.Page != nil {
 		g.Go(func() error { return ended(ctx, c.page.Serve(ctx, c.o.Sockets.Page)) })
 	}
@@ -247,6 +254,9 @@ type told struct {
 	health  uplink.Health
 	config  uint64
 	refused string
+	// givenConfig and givenRoster are what its session was given last, with the
+	// welcome or after it.
+	givenConfig, givenRoster uint64
 	// doubtful says that results of it were left out, and that the log knows.
 	doubtful bool
 }

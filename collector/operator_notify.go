@@ -1,0 +1,102 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"picket/collector/alert"
+	"picket/collector/config"
+	"picket/collector/web"
+)
+
+// testsAtOnce is how many routes are tried at the same time.
+const testsAtOnce = 8
+
+// AlertRoutes asks for the alert routes, without their secrets.
+func (o *Operator) AlertRoutes(ctx context.Context) (list []web.AlertRoute, err error) {
+	err = o.do(ctx, http.MethodGet, "/notify/routes", nil, &list)
+	return list, err
+}
+
+// TestAlerts has the collector deliver a test message on route, or on all of
+// them if it is "", and says how each went. It takes up to 45 seconds.
+func (o *Operator) TestAlerts(ctx context.Context, route string) (list []web.Delivery, err error) {
+	err = o.do(ctx, http.MethodPost, "/notify/test", web.TestRequest{Route: route}, &list)
+	return list, err
+}
+
+// AlertRoutes lists the routes in force.
+func (s source) AlertRoutes() []web.AlertRoute {
+	var all []web.AlertRoute
+	for _, r := range s.c.file().Alerts {
+		all = append(all, alertRoute(r))
+	}
+	return all
+}
+
+// alertRoute is a route as it may be shown: the path of a webhook's URL is
+// often a secret.
+func alertRoute(r config.Route) web.AlertRoute {
+	v := web.AlertRoute{
+		Name: r.Name, Way: "mail", To: slices.Clone(r.Mail), Kinds: r.Kinds, MinConfidence: r.MinConfidence,
+		Delay: r.Delay, ResolveDelay: r.ResolveDelay,
+	}
+	if len(r.Mail) == 0 {
+		v.Way, v.To = "webhook", []string{"?"}
+		if u, err := url.Parse(r.Webhook); err == nil && u.Host != "" {
+			v.To[0] = u.Scheme + "://" + u.Host
+		}
+	}
+	return v
+}
+
+// TestAlerts tries routes, several at a time.
+func (s source) TestAlerts(ctx context.Context, by, route string) ([]web.Delivery, error) {
+	chosen := s.AlertRoutes()
+	if route != "" {
+		chosen = slices.DeleteFunc(chosen, func(r web.AlertRoute) bool { return r.Name != route })
+		if len(chosen) == 0 {
+			return nil, &web.Error{Status: http.StatusUnprocessableEntity, Code: "route", What: "nothing was sent",
+				Why: "there is no alert route " + route, Fix: "picket notify routes lists them"}
+		}
+	}
+	all := make([]web.Delivery, len(chosen))
+	var g errgroup.Group
+	g.SetLimit(testsAtOnce)
+	for k, r := range chosen {
+		g.Go(func() error {
+			begun := time.Now()
+			err := s.c.alerts.sender.Test(ctx, r.Name)
+			all[k] = web.Delivery{Route: r.Name, Way: r.Way, To: r.To, OK: err == nil, Took: time.Since(begun)}
+			if err != nil {
+				all[k].Why, all[k].Fix = plainly(err), alert.Remedy(err)
+			}
+			return nil
+		})
+	}
+	g.Wait() // its functions return no error: what failed is told route by route
+	for _, d := range all {
+		detail := "delivered"
+		if !d.OK {
+			detail = "failed"
+		}
+		s.audit(ctx, by, "notify.test", d.Route, detail)
+	}
+	return all, nil
+}
+
+// plainly is err for people: a definite no is told without the word that marks it.
+func plainly(err error) string {
+	text := err.Error()
+	if errors.Is(err, alert.ErrRefused) {
+		text = strings.TrimPrefix(text, alert.ErrRefused.Error()+": ")
+	}
+	return strings.Join(strings.Fields(text), " ")
+}
