@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -25,23 +23,20 @@ func collectorCommand() *cobra.Command {
 		Short: "Run a collector until stopped",
 		Long: `Run a collector until stopped.
 
-Without --config it watches the embedded catalogue of public cloud endpoints,
-listens for agents on UDP 4443 and shows its page on http://127.0.0.1:8443.`,
+With --config it applies that file. Without, it goes on with the configuration
+that was applied last in the data folder, by picket setup, picket config apply or
+--config; the folder keeps a copy. In a folder where nothing was ever applied it
+watches the embedded catalogue of public cloud endpoints, listens for agents on
+UDP 4443 and shows its page on http://127.0.0.1:8443.`,
 		Args: cobra.NoArgs,
 	}
-	path := cmd.Flags().String("config", "", "configuration `file` (default: the embedded catalogue)")
+	path := cmd.Flags().String("config", "", "configuration `file` (default: the one applied last, else the embedded catalogue)")
 	data := cmd.Flags().String("data", "", "data `directory` (default: the file's, else PICKET_DATA, else "+defaultData()+")")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		file, src, err := loadConfig(*path)
-		if f, ok := errors.AsType[*failure](err); ok {
-			f.what += "\nNothing was started."
-			return f
+		file, src, dir, err := startWith(cmd, *path, *data)
+		if err != nil {
+			return err
 		}
-		if secrets := unreadable(file); len(secrets) > 0 {
-			return &failure{exitConfig, "a secret of the configuration cannot be read, nothing was started", errors.Join(secrets...),
-				"make it readable for the collector's user; check with: picket config validate FILE"}
-		}
-		dir := cmp.Or(*data, file.Data, defaultData())
 		for _, w := range warnings(file) {
 			fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
 		}
@@ -92,19 +87,50 @@ func explainListen(err error, dir string) error {
 	return &failure{exitPermission, "the data directory " + dir + " cannot be used", err, "repair it, or name another with --data"}
 }
 
-// unreadable says which secrets that the file names cannot be read now.
-func unreadable(file *config.File) (errs []error) {
-	for _, r := range file.Alerts {
-		if _, err := r.Secret.Read(); err != nil {
-			errs = append(errs, fmt.Errorf("alert route %s: %w", r.Name, err))
+// startWith decides what a collector starts with, and in which data folder.
+// Nothing has been started when it fails.
+func startWith(cmd *cobra.Command, path, data string) (file *config.File, src []byte, dir string, err error) {
+	if path == "" {
+		dir = cmp.Or(data, defaultData())
+		last, err := collector.LastFile(cmd.Context(), dir)
+		if !errors.Is(err, collector.ErrNoLast) {
+			return startAgain(cmd, dir, last, err)
 		}
+		return config.Defaults(), nil, dir, nil
 	}
-	if in := file.Influx; in != nil && in.Token != (config.Secret{}) {
-		if _, err := in.Token.Read(); err != nil {
-			errs = append(errs, fmt.Errorf("influx: %w", err))
-		}
+	file, src, err = loadConfig(path)
+	if f, ok := errors.AsType[*failure](err); ok {
+		f.what += "\nNothing was started."
+		return nil, nil, "", f
 	}
-	return errs
+	if secrets := file.Unreadable(); len(secrets) > 0 {
+		return nil, nil, "", &failure{exitConfig, "a secret of the configuration cannot be read, nothing was started", errors.Join(secrets...),
+			"make it readable for the collector's user; check with: picket config validate FILE"}
+	}
+	return file, src, cmp.Or(data, file.Data, defaultData()), nil
+}
+
+// startAgain goes on with what was applied last. It is stricter with a file that
+// somebody names than with one that worked: after a reboot at night a collector
+// with one mute alert route is better than none.
+func startAgain(cmd *cobra.Command, dir string, last collector.Last, err error) (*config.File, []byte, string, error) {
+	var wrong config.Problems
+	switch {
+	case errors.Is(err, store.ErrInUse):
+		return nil, nil, "", explainListen(collector.ErrRunning, dir)
+	case errors.As(err, &wrong):
+		return nil, nil, "", &failure{exitConfig, "the configuration that was applied last cannot be used any more, nothing was started", err,
+			"correct the file, and start once with: picket collector --config FILE"}
+	case err != nil:
+		return nil, nil, "", &failure{exitPermission, "the data directory " + dir + " cannot be used", err, "repair it, or name another with --data"}
+	}
+	if last.Warning != "" {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", last.Warning)
+	}
+	for _, err := range last.File.Unreadable() {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning: a secret cannot be read, what needs it will fail:", err)
+	}
+	return last.File, last.Source, dir, nil
 }
 
 // warnings are what is legal but unwise.
@@ -112,19 +138,11 @@ func warnings(file *config.File) (list []string) {
 	for _, w := range file.Warnings {
 		list = append(list, fmt.Sprint(w))
 	}
-	host, _, err := net.SplitHostPort(file.HTTP)
-	ip, notIP := netip.ParseAddr(host)
-	if err == nil && host != "localhost" && (notIP != nil || !ip.IsLoopback()) {
-		list = append(list, fmt.Sprintf("http: %s can be reached from other machines, and the page has no log-in yet: put a proxy with one before it, or write http: 127.0.0.1:8443", file.HTTP))
-	}
 	return list
 }
 
-// loadConfig reads the file at path; "" is the embedded defaults.
+// loadConfig reads the file at path.
 func loadConfig(path string) (*config.File, []byte, error) {
-	if path == "" {
-		return config.Defaults(), nil, nil
-	}
 	file, src, err := config.Load(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission):
@@ -133,31 +151,6 @@ func loadConfig(path string) (*config.File, []byte, error) {
 		return nil, nil, &failure{exitConfig, "the configuration " + filepath.Base(path) + " is wrong:\n" + err.Error(), nil, ""}
 	}
 	return file, src, nil
-}
-
-func configCommand() *cobra.Command {
-	validate := &cobra.Command{
-		Use:   "validate FILE",
-		Short: "Check a configuration file; exit code 78 if it is wrong",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			file, _, err := loadConfig(args[0])
-			if err != nil {
-				return err
-			}
-			for _, w := range warnings(file) {
-				fmt.Fprintln(cmd.OutOrStdout(), "warning:", w)
-			}
-			for _, err := range unreadable(file) {
-				fmt.Fprintln(cmd.OutOrStdout(), "warning: this user cannot read a secret, and a collector would not start:", err)
-			}
-			fleet := file.Fleet()
-			fmt.Fprintf(cmd.OutOrStdout(), "ok: %d targets, %d checks, %d networks, %d alert routes\n",
-				len(fleet.Targets), len(fleet.Checks), len(file.Networks), len(file.Alerts))
-			return nil
-		},
-	}
-	return group("config", "The collector's configuration file", validate)
 }
 
 func demoCommand() *cobra.Command {

@@ -69,6 +69,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
+	if v, ok := errors.AsType[*verdict](err); ok {
+		return v.code
+	}
 	fmt.Fprintln(stderr, "error:", err)
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f.code
@@ -88,12 +91,14 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Example: `  picket demo                                        see it find an outage, on this machine alone
-  picket collector --config picket.yaml              run a collector
+  picket setup                                       make a collector of your own
+  picket collector                                   run it
   picket token create --client acme --site madrid    enrol a site
   picket incident list                               what is and was wrong`,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(demoCommand(), collectorCommand(), configCommand(), statusCommand(), tokenCommand(), agentCommand(), incidentCommand())
+	root.AddCommand(demoCommand(), setupCommand(), collectorCommand(), configCommand(), statusCommand(), checkCommand(), incidentCommand(),
+		tokenCommand(), agentCommand(), userCommand(), apiTokenCommand(), notifyCommand(), grafanaCommand(), backupCommand(), restoreCommand())
 	return root
 }
 

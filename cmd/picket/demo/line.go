@@ -9,7 +9,19 @@ import (
 // line is the internet line of one simulated site. While it is cut nothing
 // passes in either direction, and nothing says so: packets vanish and new
 // connections hang, as behind a dead modem.
-type line struct{ cut atomic.Bool }
+//
+// A wall is the other way in which a line may fail: it is up, and the agent keeps
+// its session, but connections of probes to some addresses hang.
+type line struct {
+	cut  atomic.Bool
+	wall atomic.Pointer[func(addr string) bool] // nil: none
+}
+
+// walled says whether probes do not get through to addr.
+func (l *line) walled(addr string) bool {
+	wall := l.wall.Load()
+	return wall != nil && (*wall)(addr)
+}
 
 // Open opens the agent's UDP socket on this line.
 func (l *line) Open() (net.PacketConn, error) {
@@ -22,7 +34,7 @@ func (l *line) Open() (net.PacketConn, error) {
 
 // Dial connects a probe over this line.
 func (l *line) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	if l.cut.Load() {
+	if l.cut.Load() || l.walled(addr) {
 		<-ctx.Done()
 		return nil, &net.OpError{Op: "dial", Net: network, Err: ctx.Err()}
 	}
