@@ -102,6 +102,20 @@ var bans = []struct {
 	{from: []string{"picket/collector/detect"}, to: []string{"picket"},
 		but: []string{"picket/collector/detect", "picket/internal/vantage", "picket/internal/fleet", "picket/probes"},
 		why: "judgement knows nouns and votes, no door and no wire"},
+	{from: []string{"picket/collector/inquiry"}, to: []string{"context", "net", "net/http", "os", "io", "log", "log/slog", "database/sql", "crypto/rand",
+		"math/rand", "math/rand/v2", "sync", "sync/atomic", "syscall", "runtime"},
+		why: "an answer is a pure function of what was seen, or nobody can repeat it"},
+	{from: []string{"picket/collector/inquiry"}, to: []string{"picket"},
+		but: []string{"picket/collector/inquiry", "picket/collector/detect", "picket/internal/fleet", "picket/probes"},
+		why: "an answer knows votes and verdicts, no door and no wire"},
+	{from: []string{"picket/collector/access"}, to: []string{"picket"}, but: []string{"picket/collector/access"},
+		why: "who may come in depends on no room that is entered"},
+	{from: []string{"picket/collector/web", "picket/collector/alert"},
+		to:  []string{"picket/collector"},
+		but: []string{"picket/collector/web", "picket/collector/alert", "picket/collector/detect", "picket/collector/access", "picket/collector/inquiry"},
+		why: "page and alerts are shown what they show; the collector asks the doors for it"},
+	{from: []string{"picket/collector/alert"}, to: []string{"picket/collector/web", "picket/collector/access", "picket/collector/inquiry"},
+		why: "an alert tells of an incident and of nothing else"},
 	{from: []string{"picket/internal/vantage"}, to: []string{"picket"},
 		but: []string{"picket/internal/vantage", "picket/internal/fleet", "picket/probes"},
 		why: "what a site may conclude by itself depends on what it saw, and on nothing else"},
@@ -146,6 +160,10 @@ var doors = map[string][]string{
 	"github.com/goccy/go-yaml":                 {"picket/collector/config"},
 	"github.com/prometheus/client_golang":      {"picket/collector/web"},
 	"github.com/spf13/cobra":                   {"picket/cmd/picket", "picket/cmd/picket-agent"},
+	"github.com/wneessen/go-mail":              {"picket/collector/alert"},
+	"golang.org/x/crypto/argon2":               {"picket/collector/access"},
+	"golang.org/x/crypto/acme":                 {"picket/collector"},
+	"golang.org/x/term":                        {"picket/cmd/picket"},
 	"google.golang.org/protobuf":               {"picket/internal/uplink"},
 	"github.com/klauspost/compress":            {"picket/internal/uplink", "picket/collector/influx"},
 }
@@ -217,7 +235,7 @@ func TestPureRoomsAskNoClock(t *testing.T) {
 		"time.NewTicker": "a pure room does not wait", "time.Tick": "a pure room does not wait",
 		"probes.New": "a pure room asks nobody",
 	}
-	for _, p := range list(t, "./collector/detect", "./internal/vantage") {
+	for _, p := range list(t, "./collector/detect", "./collector/inquiry", "./internal/vantage") {
 		for _, name := range p.GoFiles {
 			fset := token.NewFileSet()
 			file, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, 0)
