@@ -25,8 +25,14 @@ func (r *run) connect(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	dialing := ctx // the connection outlives it
+	if r.spec.ConnectTimeout > 0 {
+		var cancel context.CancelFunc
+		dialing, cancel = context.WithTimeout(ctx, r.spec.ConnectTimeout)
+		defer cancel()
+	}
 	done := r.phase(LayerTCP, &r.res.Connect)
-	conn, err := r.p.dial(ctx, "tcp", netip.AddrPortFrom(addr, r.spec.port()).String())
+	conn, err := r.p.dial(dialing, "tcp", netip.AddrPortFrom(addr, r.spec.port()).String())
 	done()
 	if err != nil {
 		r.res.Connect = 0

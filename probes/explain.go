@@ -40,8 +40,15 @@ func Explain(s Spec, r Result) string {
 }
 
 // Title names the question as a person would: "https://example.com/",
-// "ping example.com", "dns MX example.com".
+// "ping example.com over IPv6", "dns MX example.com".
 func (s Spec) Title() string {
+	if s.Family != 0 && s.Kind != DNS { // a dns probe's shows in the record it asks for
+		return s.title() + " over IPv" + s.Family.String()
+	}
+	return s.title()
+}
+
+func (s Spec) title() string {
 	host := line(s.Host)
 	switch s.Kind {
 	case HTTP:
@@ -49,7 +56,7 @@ func (s Spec) Title() string {
 			return u.Scheme + "://" + u.Host + cmp.Or(s.Path, "/")
 		}
 	case DNS:
-		q := "dns " + strings.ToUpper(cmp.Or(line(s.Query), "A")) + " " + host
+		q := "dns " + strings.ToUpper(cmp.Or(line(s.Query), s.address())) + " " + host
 		if s.Resolver != "" {
 			q += " at " + line(s.Resolver)
 		}

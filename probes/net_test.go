@@ -202,3 +202,28 @@ func TestTLSProbeSaysGoodbye(t *testing.T) {
 		t.Errorf("no goodbye in the %d bytes that the server heard", len(got))
 	}
 }
+
+// TestConnectTimeoutEndsTheConnectionOnly asks what never answers a SYN and what
+// answers it, but is slow afterwards.
+func TestConnectTimeoutEndsTheConnectionOnly(t *testing.T) {
+	var asked time.Duration
+	p := New(Options{})
+	p.dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		end, _ := ctx.Deadline()
+		asked = time.Until(end)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	r := p.Probe(t.Context(), Spec{Kind: TCP, Host: "192.0.2.1", Port: 80, Timeout: 5 * time.Second, ConnectTimeout: 50 * time.Millisecond})
+	if r.Outcome != Down || r.Cause != TCPTimeout || asked > 50*time.Millisecond {
+		t.Errorf("%v %v, had %v to connect", r.Outcome, r.Cause, asked)
+	}
+}
+
+// TestAConnectionOutlivesItsTimeout asks for a page whose first byte comes later
+// than the connection had to be open.
+func TestAConnectionOutlivesItsTimeout(t *testing.T) {
+	port := plainServer(t, page)
+	r := probe(t, Options{}, Spec{Kind: HTTP, Host: "127.0.0.1", Port: port, Plain: true, Path: "/late", ConnectTimeout: 25 * time.Millisecond})
+	want(t, r, Up, None)
+}

@@ -159,6 +159,11 @@ const (
 	Unsupported Cause = 71 // a kind or an option that this version does not know
 	BadSpec     Cause = 72 // the check itself makes no sense
 	Other       Cause = 79 // an error that the table does not know; Err has the text
+
+	// What an agent concludes from many results, never one probe: the check
+	// answers, and the outcome is degraded.
+	Slow  Cause = 80 // much slower than it used to be from here
+	Lossy Cause = 81 // fails now and then, much more often than it used to from here
 )
 
 var causeNames = map[Cause]string{
@@ -182,6 +187,8 @@ var causeNames = map[Cause]string{
 	LocalCancelled: "local_cancelled", LocalPanic: "local_panic", LocalResolver: "local_resolver",
 
 	Policy: "policy", Unsupported: "unsupported", BadSpec: "bad_spec", Other: "other",
+
+	Slow: "slow", Lossy: "lossy",
 }
 
 // String returns the tag used in InfluxDB and in evidence, "" for [None].
@@ -226,6 +233,9 @@ type Spec struct {
 	Port uint16
 	// Timeout bounds the whole probe; 0 means [DefaultTimeout] of the kind.
 	Timeout time.Duration
+	// ConnectTimeout bounds the opening of the TCP connection; 0 means that only
+	// Timeout does. It is for asking again in a hurry and never configured.
+	ConnectTimeout time.Duration `json:"-"`
 	// Resolver is the "ip:port" of the DNS server that resolves Host; "" means
 	// the operating system's.
 	Resolver string
@@ -236,8 +246,14 @@ type Spec struct {
 	// Host header of HTTP, for asking one address of a name; "" means Host.
 	ServerName string
 
-	// Query is the record type of a DNS probe (A, AAAA, CNAME, MX, NS, TXT, SOA, ...); "" means A.
+	// Query is the record type of a DNS probe (A, AAAA, CNAME, MX, NS, TXT, SOA,
+	// ...); "" means A, or AAAA if Family is 6.
 	Query string
+
+	// Family is the only IP version to ask over, 4 or 6; 0 means any. A DNS
+	// probe asks for the addresses of that version (A, AAAA), over whichever its
+	// servers have.
+	Family Family
 
 	// Packets is the number of echo requests of a ping; 0 means 3.
 	Packets int

@@ -18,13 +18,14 @@ import (
 // The address is the first IPv4 address that the resolver gives, or the first
 // IPv6 address of a name that has no other. One family is asked for after the
 // other, so that a broken AAAA answer cannot fail a check over IPv4; servers
-// rotate their answers, so successive probes see all addresses.
+// rotate their answers, so successive probes see all addresses. With a family in
+// the spec, only that one is asked for.
 func (r *run) resolve(ctx context.Context) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(r.spec.Host)
 	if err != nil {
 		done := r.phase(LayerDNS, &r.res.DNS)
 		if r.spec.Resolver == "" {
-			addr, err = r.p.systemLookup(ctx, r.spec.Host)
+			addr, err = r.p.systemLookup(ctx, r.spec.Host, r.spec.Family)
 		} else {
 			addr, err = r.explicitLookup(ctx)
 		}
@@ -34,16 +35,22 @@ func (r *run) resolve(ctx context.Context) (netip.Addr, error) {
 		return netip.Addr{}, err
 	}
 	addr = addr.Unmap()
+	if !r.spec.fits(addr) { // ::ffff:192.0.2.1 in an AAAA record
+		return netip.Addr{}, &fault{DNSEmpty, fmt.Errorf("%s has no IPv%v address", r.spec.Host, r.spec.Family)}
+	}
 	r.met(addr)
 	return addr, r.p.permit(addr)
 }
 
 // systemLookup asks as any program on this machine would: hosts file, search
 // rules, split DNS and all. The resolver does not tell a name that does not
-// exist from one without addresses; both are DNSNXDomain.
-func (p *Prober) systemLookup(ctx context.Context, host string) (netip.Addr, error) {
+// exist from one without addresses; both are DNSNXDomain. family 0 is any.
+func (p *Prober) systemLookup(ctx context.Context, host string, family Family) (netip.Addr, error) {
 	var err error
 	for _, network := range []string{"ip4", "ip6"} {
+		if family != 0 && network != "ip"+family.String() {
+			continue
+		}
 		var addrs []netip.Addr
 		addrs, err = p.resolver.LookupNetIP(ctx, network, host)
 		if err == nil && len(addrs) > 0 {
@@ -78,6 +85,9 @@ func (r *run) explicitLookup(ctx context.Context) (netip.Addr, error) {
 		return netip.Addr{}, err
 	}
 	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
+		if r.spec.Family != 0 && dns.TypeToString[qtype] != r.spec.address() {
+			continue
+		}
 		var m *dns.Msg
 		m, err = r.p.askTwice(ctx, server, r.spec.Host, qtype)
 		if err != nil {

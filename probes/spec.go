@@ -70,7 +70,41 @@ func (s Spec) Validate() error {
 	if _, err := s.qtype(); err != nil {
 		bad("query: %w", err)
 	}
+	if err := s.validFamily(); err != nil {
+		bad("family: %w", err)
+	}
 	return errors.Join(append(errs, s.validHTTP()...)...)
+}
+
+// validFamily refuses a family that nobody has, and one that contradicts what is
+// asked anyway.
+func (s Spec) validFamily() error {
+	if s.Family == 0 {
+		return nil
+	}
+	if s.Family != 4 && s.Family != 6 {
+		return fmt.Errorf("%d is no IP version: 4, 6, or none for any", uint8(s.Family))
+	}
+	if a, err := netip.ParseAddr(s.Host); err == nil && !s.fits(a) {
+		return fmt.Errorf("%v is not an IPv%v address", a, s.Family)
+	}
+	if q := strings.ToUpper(s.Query); s.Kind == DNS && q != "" && q != s.address() {
+		return fmt.Errorf("a dns check of IPv%v asks for %s, not for %.20q: leave out one of the two", s.Family, s.address(), q)
+	}
+	return nil
+}
+
+// fits says whether a probe may ask over addr's family.
+func (s Spec) fits(addr netip.Addr) bool {
+	return s.Family == 0 || addr.Unmap().Is4() == (s.Family == 4)
+}
+
+// address is the type of the address records of the family.
+func (s Spec) address() string {
+	if s.Family == 6 {
+		return "AAAA"
+	}
+	return "A"
 }
 
 // validHTTP checks the fields that only an HTTP probe reads; they are bounded
@@ -184,7 +218,7 @@ func (s Spec) server() (netip.AddrPort, error) {
 
 // qtype returns the record type that a dns probe asks for.
 func (s Spec) qtype() (uint16, error) {
-	q := strings.ToUpper(cmp.Or(s.Query, "A"))
+	q := strings.ToUpper(cmp.Or(s.Query, s.address()))
 	t, ok := dns.StringToType[q]
 	if !ok {
 		return 0, fmt.Errorf("%.20q is not a record type that this version knows: %w", s.Query, errors.ErrUnsupported)

@@ -23,6 +23,13 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 		{"the root for dns", Spec{Kind: DNS, Host: ".", Query: "NS"}, ""},
 		{"everything", Spec{Kind: HTTP, Host: "192.0.2.1", Port: 1, Timeout: time.Second, Resolver: "[2001:db8::53]:53", ServerName: "x",
 			Query: "mx", Packets: 20, Method: "HEAD", Path: "/?q", Status: []int{200}, Body: "x"}, ""},
+		{"a family", with(func(s *Spec) { s.Family = 6 }), ""},
+		{"a family and its address", with(func(s *Spec) { s.Family, s.Host = 4, "::ffff:192.0.2.1" }), ""},
+		{"a family and its record", Spec{Kind: DNS, Host: "x", Family: 6, Query: "aaaa"}, ""},
+		{"no such family", with(func(s *Spec) { s.Family = 5 }), "5 is no IP version"},
+		{"an address of another family", with(func(s *Spec) { s.Family, s.Host = 6, "192.0.2.1" }), "192.0.2.1 is not an IPv6 address"},
+		{"a record of another family", Spec{Kind: DNS, Host: "x", Family: 6, Query: "A"}, "asks for AAAA, not for \"A\""},
+		{"a record of no family", Spec{Kind: DNS, Host: "x", Family: 4, Query: "MX"}, "asks for A, not for \"MX\""},
 		{"a resolver without port", with(func(s *Spec) { s.Resolver = "192.0.2.53" }), ""},
 
 		{"a zone of the link", with(func(s *Spec) { s.Host, s.Resolver = "fe80::1%eth0", "[fe80::53%eth0]:53" }), ""},

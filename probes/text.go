@@ -54,6 +54,9 @@ var causeWords = map[Cause]words{
 	Unsupported: {"this version does not know this kind of check", "Upgrade the agent."},
 	BadSpec:     {"the check makes no sense", "Correct it as described."},
 	Other:       {"an error that Picket does not know", "The error text has the details; it counts for nothing until somebody understands it."},
+
+	Slow:  {"it answers, but much more slowly than it used to from here", "Compare with other sites: if only this one is slow, look at its line and its provider. If all are, the service is overloaded or has moved further away."},
+	Lossy: {"it answers, but fails now and then, much more often than it used to from here", "A lossy line if other targets suffer too, an overloaded or half-broken service if not. Compare with other sites."},
 }
 
 // Text says in plain words what happened, for use in a sentence:
