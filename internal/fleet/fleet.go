@@ -81,6 +81,10 @@ type Check struct {
 	Target   string // Target.ID
 	Spec     probes.Spec
 	Interval time.Duration
+	// Typical is the fleet's median of good totals, for agents that have no
+	// history of their own yet; 0 means unknown. It may differ between two
+	// pushes of one config.
+	Typical time.Duration
 }
 
 // Config is what agents are told to watch. It is immutable; a change makes a

@@ -139,6 +139,13 @@ type Doubt struct {
 	// Own asks the agent to confirm by itself before it tells anybody, because
 	// this check fails from here often enough by itself.
 	Own bool
+	// Degraded says that nothing fails: the check is slower than it used to be
+	// here (Cause is [probes.Slow]) or loses more (Cause is [probes.Lossy]), Added
+	// by how much and Ratio by which factor its total is above the baseline. Such a
+	// doubt is told and asks for no confirmation.
+	Degraded bool
+	Added    time.Duration
+	Ratio    float64
 }
 
 // Ballot is the outcome of a confirmation.
@@ -146,6 +153,8 @@ type Ballot struct {
 	Answer Answer
 	Cause  probes.Cause // of a Down: the cause at the lowest failing layer
 	Why    Why
+	Added  time.Duration // of a Degraded: how far the attempts were above the baseline
+	Ratio  float64       // of a Degraded: the same as a factor
 }
 
 // Health is what the agent thinks of its own line.

@@ -57,3 +57,24 @@ func TestBlankPlacesAreIgnored(t *testing.T) {
 		t.Errorf("%d checks once the places are filled", n)
 	}
 }
+
+// A reference that is known to be out is not drawn beside a vote, unless too few
+// are left that could outvote one operator.
+func TestBesideLeavesOutWhatIsOut(t *testing.T) {
+	cfg := testConfig()
+	cfg.Targets = append(cfg.Targets, fleet.Target{ID: "fourth", Reference: true})
+	cfg.Checks = append(cfg.Checks, fleet.Check{ID: "fourth", Target: "fourth", Spec: probes.Spec{Kind: probes.TCP, Host: "192.0.2.4"}})
+	fourth := uint32(len(cfg.Checks) - 1)
+	s := freshSite(t, cfg)
+	for _, c := range []uint32{ref0, ref1, ref2, fourth} {
+		s.ok(c)
+	}
+	s.fail(ref1)
+	if got := s.v.Beside(); !slices.Equal(got, []uint32{ref0, ref2, fourth}) {
+		t.Errorf("draws from %v", got)
+	}
+	s.fail(fourth)
+	if got := s.v.Beside(); len(got) != 4 {
+		t.Errorf("draws from %v when two are out", got)
+	}
+}

@@ -59,6 +59,7 @@ type check struct {
 	configuredInterval time.Duration
 	interval           time.Duration
 	reference          bool
+	typical            time.Duration // fleet's median of good totals; 0 unknown
 
 	state    State
 	since    time.Time
@@ -84,15 +85,21 @@ type check struct {
 	late      bool
 
 	reach reach // of a reference
+
+	pace pace // slow.go
+	loss loss // loss.go
 }
 
 // doubts says whether this kind of check ever raises a doubt.
 func (c *check) doubts() bool { return !c.reference && c.spec.Kind != probes.Ping }
 
+// overdue is how long the next reply may take before it is missed, 0 for ever.
+func (c *check) overdue() time.Duration { return c.pace.wider(c.totals.overdue(c.typical)) }
+
 // asked notes that a probe is in flight since now.
 func (c *check) asked(now time.Time) {
 	c.askedAt, c.overdueAt, c.late = now, time.Time{}, false
-	if d := c.totals.overdue(); d > 0 {
+	if d := c.overdue(); d > 0 {
 		c.overdueAt = now.Add(d)
 	}
 }
@@ -139,11 +146,12 @@ func (c *check) succeeded(now time.Time, r probes.Result) {
 		c.unproven = false
 	}
 	if r.Outcome == probes.Up {
-		c.totals.add(r.Total)
+		c.timed(now, r.Total)
 	}
 	c.good(now)
 	if c.state == StateUp {
 		c.record.add(false)
+		c.loss.worked(1)
 	}
 }
 
@@ -177,6 +185,7 @@ func (c *check) failed(now, started time.Time, r probes.Result, o Options) bool 
 		// The late end of a probe that fresher attempts have already answered.
 		c.hour.add(now, true)
 		c.record.add(true)
+		c.loss.failed(1)
 		return false
 	}
 	c.heard(now, r.Outcome, r.Cause)
@@ -220,6 +229,9 @@ func (c *check) settle(now time.Time) {
 	switch c.state {
 	case StateSuspect, StateDown, StateRecovering:
 		c.record.close(now, c.spell)
+		if !c.spell.down {
+			c.loss.failed(c.spell.fails)
+		}
 	}
 	c.spell = spell{}
 }

@@ -1,7 +1,9 @@
 package vantage
 
 import (
+	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -152,6 +154,33 @@ func TestQuantilesOfTheRing(t *testing.T) {
 	for q, want := range map[float64]time.Duration{0: 744, 0.5: 871, 0.99: 997, 0.999: 999, 1: 999} {
 		if got := ring.quantile(q); got != want*time.Millisecond {
 			t.Errorf("quantile %v is %v, want %d ms", q, got, want)
+		}
+	}
+}
+
+// TestTheSortedRingIsTheRingSorted: whatever comes, with many equal values among
+// it, what is kept sorted is the ring, and its spread is the one of the definition.
+func TestTheSortedRingIsTheRingSorted(t *testing.T) {
+	dice := rand.New(rand.NewPCG(1, 2))
+	for _, most := range []int{1, 3, 40, 100_000} {
+		var ring totals
+		for n := range 3 * ringSize {
+			ring.add(time.Duration(dice.IntN(most)) * time.Microsecond)
+			if sorted := slices.Sorted(slices.Values(ring.ring)); !slices.Equal(sorted, ring.sorted) {
+				t.Fatalf("below %d, after %d: sorted as %v, want %v", most, n+1, ring.sorted, sorted)
+			}
+			if ring.median() != ring.quantile(0.5) || ring.most() != ring.quantile(0.999) {
+				t.Fatalf("below %d, after %d: median %v, most %v, want %v, %v", most, n+1, ring.median(), ring.most(), ring.quantile(0.5), ring.quantile(0.999))
+			}
+			median, mad := ring.spread()
+			var off []float64
+			for _, us := range ring.ring {
+				off = append(off, math.Abs(math.Log(float64(max(us, 1))/median)))
+			}
+			slices.Sort(off)
+			if want := off[(len(off)+1)/2-1]; math.Abs(mad-want) > 1e-12 {
+				t.Fatalf("below %d, after %d: spread %v, want %v", most, n+1, mad, want)
+			}
 		}
 	}
 }

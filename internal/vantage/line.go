@@ -25,6 +25,7 @@ type line struct {
 	round      int // the current round of references; it ends when each was heard
 	good       int // good rounds in a row, while on probation
 	passed     bool
+	slower     time.Duration // than the references used to be (slow.go)
 }
 
 // observe takes a reference's result. A guard, a policy or a missing right

@@ -27,14 +27,48 @@ func (t *totals) add(d time.Duration) {
 	us := uint32(min(max(d.Microseconds(), 0), math.MaxUint32))
 	if len(t.ring) < ringSize {
 		t.ring = append(t.ring, us)
-	} else {
-		i, _ := slices.BinarySearch(t.sorted, t.ring[t.next])
-		t.sorted = slices.Delete(t.sorted, i, i+1)
-		t.ring[t.next] = us
-		t.next = (t.next + 1) % ringSize
+		t.sorted = slices.Insert(t.sorted, rankOf(t.sorted, us), us)
+		return
 	}
-	i, _ := slices.BinarySearch(t.sorted, us)
-	t.sorted = slices.Insert(t.sorted, i, us)
+	old := t.ring[t.next]
+	t.ring[t.next] = us
+	t.next = (t.next + 1) % ringSize
+	if old == us {
+		return
+	}
+	// One move of what lies between the places of the old and the new.
+	switch i, j := rankOf(t.sorted, old), rankOf(t.sorted, us); {
+	case i < j:
+		copy(t.sorted[i:j-1], t.sorted[i+1:j])
+		t.sorted[j-1] = us
+	default:
+		copy(t.sorted[j+1:i+1], t.sorted[j:i])
+		t.sorted[j] = us
+	}
+}
+
+// rankOf is how many of the sorted are below v.
+func rankOf(sorted []uint32, v uint32) int {
+	low, high := 0, len(sorted)
+	for low < high {
+		if mid := int(uint(low+high) >> 1); sorted[mid] < v {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low
+}
+
+// median is quantile(0.5), of at least one sample.
+func (t *totals) median() time.Duration {
+	return time.Duration(t.sorted[(len(t.sorted)-1)/2]) * time.Microsecond
+}
+
+// most is quantile(0.999), of at least one sample: with no more than ringSize of
+// them it is the largest.
+func (t *totals) most() time.Duration {
+	return time.Duration(t.sorted[len(t.sorted)-1]) * time.Microsecond
 }
 
 // quantile returns the nearest-rank quantile, 0 without samples.
@@ -48,13 +82,17 @@ func (t *totals) quantile(q float64) time.Duration {
 
 // overdue is how long a reply may take before it is missed; 0 while unknown.
 // 300 ms is about what a healthy mobile line does to one packet; the tail
-// quantile keeps a check with a wide spread from crying.
-func (t *totals) overdue() time.Duration {
+// quantile keeps a check with a wide spread from crying. With fewer than 5
+// samples typical, the fleet's median (0: unknown), stands in (A4); a site that
+// is far away is believed its own first answers if they are slower.
+func (t *totals) overdue(typical time.Duration) time.Duration {
 	switch n := t.len(); {
 	case n >= manySamples:
-		return max(300*time.Millisecond, min(4*t.quantile(0.5), t.quantile(0.999)))
+		return max(300*time.Millisecond, min(4*t.median(), t.most()))
 	case n >= fewSamples:
-		return max(500*time.Millisecond, 4*t.quantile(0.5))
+		return max(500*time.Millisecond, 4*t.median())
+	case typical > 0:
+		return max(500*time.Millisecond, 4*typical, 4*t.quantile(0.5))
 	default:
 		return 0
 	}

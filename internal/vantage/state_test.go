@@ -199,7 +199,7 @@ func TestOverdueTimers(t *testing.T) {
 			for range c.n {
 				ring.add(c.each)
 			}
-			if got := ring.overdue(); got != c.want {
+			if got := ring.overdue(0); got != c.want {
 				t.Errorf("overdue after %v, want %v", got, c.want)
 			}
 		})
@@ -293,5 +293,89 @@ func TestStatusSurvivesJSON(t *testing.T) {
 	var got []CheckStatus
 	if err := json.Unmarshal(text, &got); err != nil || !slices.Equal(got, want) {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
+	}
+}
+
+// TestAFreshAgentUsesTheFleetsMedian: an agent that has just joined a fleet with
+// a history misses a reply as soon as one that has been here for minutes.
+func TestAFreshAgentUsesTheFleetsMedian(t *testing.T) {
+	cfg := testConfig()
+	cfg.Checks[web].Typical = 80 * time.Millisecond
+	s := freshSite(t, cfg)
+	if d := s.v.Overdue(web); d != 500*time.Millisecond {
+		t.Fatalf("overdue after %v", d)
+	}
+	s.calm(2) // probation is over, two replies are here
+	s.wait(10 * time.Second)
+	started := s.now
+	s.v.Began(s.now, web)
+	s.v.Began(s.now, dns) // the fleet knows nothing of this one
+	s.wait(500 * time.Millisecond)
+	d := s.v.Tick(s.now)
+	s.wantDoubts(d, 1)
+	if want := (Doubt{Check: web, Cause: probes.HTTPTimeout, Overdue: true, Started: started}); d[0] != want {
+		t.Fatalf("doubt %+v, want %+v", d[0], want)
+	}
+}
+
+// TestAFarSiteIsBelievedItsOwnReplies: what is typical of the fleet does not make
+// a site at the other end of the world doubt each of its first replies; and
+// where a check has never answered, nothing is missed.
+func TestAFarSiteIsBelievedItsOwnReplies(t *testing.T) {
+	cfg := testConfig()
+	cfg.Checks[web].Typical = 20 * time.Millisecond
+	s := freshSite(t, cfg)
+	for range 2 {
+		s.wait(10 * time.Second)
+		s.references(3)
+	}
+	s.v.Began(s.now, web)
+	s.wait(time.Second)
+	s.wantDoubts(s.v.Tick(s.now), 0) // it has never answered
+	far := good()
+	far.Total = 600 * time.Millisecond
+	s.probe(web, far)
+	if d := s.v.Overdue(web); d != 2400*time.Millisecond {
+		t.Fatalf("overdue after %v", d)
+	}
+	for range 4 {
+		s.probe(web, far)
+	}
+	cfg.Checks[web].Typical = time.Hour // with a history of its own, the fleet's word is not asked
+	s.v.SetConfig(s.now, cfg)
+	if d := s.v.Overdue(web); d != 2400*time.Millisecond {
+		t.Fatalf("overdue after %v", d)
+	}
+	cfg.Checks[dns].Typical = -time.Hour
+	s.v.SetConfig(s.now, cfg)
+	if d := s.v.Overdue(dns); d != 0 {
+		t.Fatalf("overdue after %v", d)
+	}
+}
+
+func TestConnectDeadline(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		check uint32
+		n     int
+		each  time.Duration
+		want  time.Duration
+	}{
+		{"no history is patient", web, 0, 0, 2 * time.Second},
+		{"a far site's connection is a part of its answer", web, 20, 400 * time.Millisecond, time.Second},
+		{"four times what half of the answer takes", web, 20, 600 * time.Millisecond, 1200 * time.Millisecond},
+		{"never above the whole", web, 20, 3 * time.Second, 2 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := freshSite(t, testConfig())
+			for range c.n {
+				r := good()
+				r.Total = c.each
+				s.probe(c.check, r)
+			}
+			if got := s.v.ConnectDeadline(c.check); got != c.want {
+				t.Errorf("deadline %v, want %v", got, c.want)
+			}
+		})
 	}
 }

@@ -28,7 +28,7 @@ func (v *Vantage) Checks() []CheckStatus {
 			State: c.current(now), Since: c.since,
 			Last: c.last, Outcome: c.outcome, Cause: c.cause,
 			Why:     c.disqualified(now, v.o),
-			Samples: c.totals.len(), Median: c.totals.quantile(0.5), P99: c.totals.quantile(0.99), Overdue: c.totals.overdue(),
+			Samples: c.totals.len(), Median: c.totals.quantile(0.5), P99: c.totals.quantile(0.99), Overdue: c.overdue(),
 			Transients: c.passing,
 		}
 		s.Runs, s.Failures = c.hour.count(now)

@@ -31,8 +31,10 @@
 // A blackhole answers with nothing, and waiting for the timeout costs seconds.
 // So the agent doubts when a reply is later than this check's replies ever are:
 // with 50 good samples after max(300 ms, min(4 x median, p99.9)), with 5 after
-// max(500 ms, 4 x median), with fewer never. The probe goes on; its answer
-// settles the doubt if nothing else did.
+// max(500 ms, 4 x median), with fewer than that after max(500 ms, 4 x the
+// fleet's median), which the config brings if the fleet knows it, else never.
+// The probe goes on; its answer settles the doubt if nothing else did. A check
+// that has never answered here is not missed: it may never do.
 //
 // # Its own line first
 //
@@ -59,13 +61,24 @@
 // never disqualifies a check that worked before, while a line that flaps between
 // up and down does get there.
 //
+// # Slower, or losing
+//
+// A check that answers can still be worse than it used to be from here: slower
+// by 30 % and 20 ms for some five results (slow.go), or losing a tenth of its
+// attempts without being down (loss.go). Then [Vantage.Result] returns a [Doubt]
+// that says Degraded, again every 30 s, and [Vantage.Mark] marks the results. In
+// a quorum about outages such a check is up. What the references are slower is
+// taken off first, so that a full line accuses nobody; then the references'
+// own results are marked.
+//
 // # Telling only what is news
 //
 // A check doubts at most once per 5 s and the agent at most 20 times per 10 s,
 // so that fifty broken targets do not become a storm of confirmations; what was
 // refused is raised again by the next failure. A check that fails by itself
 // more than once in 200 runs over the last hour, or has not worked yet, has
-// [Doubt].Own set: the agent confirms alone before it bothers anybody. Ping
+// [Doubt].Own set: the agent confirms alone before it bothers anybody, once in
+// ten seconds at most: when more such checks fail together, that is news. Ping
 // never doubts (ICMP is filtered and deprioritised everywhere), references
 // never do.
 package vantage
@@ -87,6 +100,7 @@ type Options struct {
 	Probation   int           // good reference rounds before the first vote; 0 means 2, negative none
 	CheckBudget time.Duration // least time between two doubts of one check; 0 means 5 s
 	AgentBudget int           // doubts of the agent per 10 s; 0 means 20
+	OwnBudget   int           // of these, confirmed alone first; 0 means 1
 	OwnRate     float64       // failure rate of the last hour above which to confirm alone first; 0 means 0.005
 	BadShare    float64       // failure share above which a check is bad here; 0 means 0.2
 }
@@ -96,6 +110,7 @@ func (o Options) filled() Options {
 	o.Probation = cmp.Or(o.Probation, 2)
 	o.CheckBudget = cmp.Or(o.CheckBudget, 5*time.Second)
 	o.AgentBudget = cmp.Or(o.AgentBudget, 20)
+	o.OwnBudget = cmp.Or(o.OwnBudget, 1)
 	o.OwnRate = cmp.Or(o.OwnRate, 0.005)
 	o.BadShare = cmp.Or(o.BadShare, 0.2)
 	return o
@@ -112,12 +127,13 @@ type Vantage struct {
 	latest     time.Time // the latest now that was seen
 	line       line
 	budget     budget
+	own        budget // own confirmations
 }
 
 // New returns a vantage point that watches nothing yet.
 func New(o Options) *Vantage {
 	o = o.filled()
-	return &Vantage{o: o, budget: budget{limit: o.AgentBudget}}
+	return &Vantage{o: o, budget: budget{limit: o.AgentBudget}, own: budget{limit: o.OwnBudget}}
 }
 
 // SetConfig makes cfg what is watched. Checks whose ID and Spec stay the same
@@ -149,11 +165,12 @@ func (v *Vantage) SetConfig(now time.Time, cfg fleet.Config) {
 		if c == nil || !sameSpec(c.spec, fc.Spec) {
 			c = &check{id: fc.ID, spec: fc.Spec}
 		}
-		c.index, c.target, c.configuredInterval = uint32(i), fc.Target, fc.Interval
+		c.index, c.target, c.configuredInterval, c.typical = uint32(i), fc.Target, fc.Interval, max(0, fc.Typical)
 		c.reference = references[fc.Target]
 		c.answered() // whatever is in flight belongs to the old config
 		v.checks[i] = c
 		if c.reference {
+			c.pace.measure()
 			v.line.references = append(v.line.references, c)
 		}
 	}
@@ -236,10 +253,16 @@ func (v *Vantage) Result(now time.Time, index uint32, started time.Time, r probe
 	c.answered()
 	if c.reference {
 		v.line.observe(now, c, r, v.o)
+	} else {
+		c.pace.line = v.line.slower
 	}
 	switch read(r) {
 	case saysUp:
 		c.succeeded(now, r)
+		if c.reference {
+			v.line.paced(c)
+		}
+		return v.strain(now, c, started)
 	case saysDown:
 		if v.line.unwell(now, v.o) {
 			return nil // local trouble is nothing about the target
@@ -295,7 +318,9 @@ func (v *Vantage) raise(now time.Time, c *check, d Doubt) []Doubt {
 		c.suspect(now, d.Started, v.o)
 	}
 	c.spell.told = true
-	d.Check, d.Own = c.index, c.spell.own
+	// An own confirmation costs two attempts. Several checks that fail at once are
+	// no noise of one of them: what is over the budget is told as it is.
+	d.Check, d.Own = c.index, c.spell.own && v.own.take(now)
 	return []Doubt{d}
 }
 
@@ -311,14 +336,49 @@ func (v *Vantage) Deadline(index uint32) time.Duration {
 	return min(max(4*c.totals.quantile(0.99), time.Second), 2*time.Second)
 }
 
+// ConnectDeadline is how much of [Vantage.Deadline] the opening of a TCP
+// connection may take: four times what it usually takes, but at least the
+// second after which TCP repeats a lost SYN (RFC 6298). A connection takes one
+// round trip and everything above it another at least, so half of a check's
+// total bounds it from above. A blackhole shows while connecting: without this,
+// far sites, whose totals are long, would make every such outage a second later.
+func (v *Vantage) ConnectDeadline(index uint32) time.Duration {
+	whole, c := v.Deadline(index), v.check(index)
+	if c == nil || c.totals.len() < fewSamples {
+		return whole
+	}
+	usual := c.totals.quantile(0.5)
+	if c.spec.Kind == probes.TLS || c.spec.Kind == probes.HTTP {
+		usual /= 2
+	}
+	return min(max(4*usual, time.Second), whole)
+}
+
 // Health is what the agent thinks of its own line at now.
 func (v *Vantage) Health(now time.Time) Health {
 	v.see(now)
 	return v.line.health(now, v.o)
 }
 
-// References returns the indices of the reference checks, from which a
-// confirmation draws its three.
+// Beside returns the indices of the reference checks from which a confirmation
+// draws its three: those that were well when last asked, if there are three, else
+// all. A reference that is known to be out, as when a public resolver is, says
+// nothing about the line at this moment; drawn with one that is unlucky it would
+// cost the vote.
+func (v *Vantage) Beside() []uint32 {
+	var out []uint32
+	for _, c := range v.line.references {
+		if c.reach.ok {
+			out = append(out, c.index)
+		}
+	}
+	if len(out) < enough {
+		return v.References()
+	}
+	return out
+}
+
+// References returns the indices of the reference checks.
 func (v *Vantage) References() []uint32 {
 	var out []uint32
 	for _, c := range v.line.references {

@@ -44,7 +44,7 @@ func (v *Vantage) Vote(now time.Time, index uint32, attempts, refs []probes.Resu
 		return Ballot{Why: why}
 	}
 	b.Why = h.Why
-	return b
+	return c.strained(b)
 }
 
 // refsFailed says that two references failed in the very seconds of the
