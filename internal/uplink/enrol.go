@@ -166,6 +166,7 @@ func requestFrom(w *wire.EnrolRequest) EnrolRequest {
 func (r EnrolResponse) wire() *wire.EnrolReply {
 	return &wire.EnrolReply{
 		Agent: r.Agent, Site: r.Site, Client: r.Client, Region: r.Region, Chain: r.Chain, Trust: r.Trust, Network: networkWire(r.Network),
+		Outlook: clip(r.Outlook, maxText),
 	}
 }
 
@@ -175,6 +176,6 @@ func enrolResponse(w *wire.EnrolReply) (EnrolResponse, error) {
 	}
 	return EnrolResponse{
 		Agent: w.GetAgent(), Site: w.GetSite(), Client: w.GetClient(), Region: w.GetRegion(),
-		Chain: w.GetChain(), Trust: w.GetTrust(), Network: networkFrom(w.GetNetwork()),
+		Chain: w.GetChain(), Trust: w.GetTrust(), Network: networkFrom(w.GetNetwork()), Outlook: clip(w.GetOutlook(), maxText),
 	}, nil
 }

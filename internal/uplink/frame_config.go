@@ -18,7 +18,9 @@ func configWire(c *fleet.Config) *wire.Config {
 		})
 	}
 	for _, k := range c.Checks {
-		w.Checks = append(w.Checks, &wire.Check{Id: k.ID, Target: k.Target, Spec: specWire(k.Spec), IntervalUs: micros(k.Interval)})
+		w.Checks = append(w.Checks, &wire.Check{
+			Id: k.ID, Target: k.Target, Spec: specWire(k.Spec), IntervalUs: micros(k.Interval), TypicalUs: micros(k.Typical),
+		})
 	}
 	return w
 }
@@ -38,7 +40,9 @@ func configFrom(w *wire.Config) (fleet.Config, error) {
 		if err != nil {
 			return c, fmt.Errorf("check %d of config %d: %w", i, c.ID, err)
 		}
-		c.Checks = append(c.Checks, fleet.Check{ID: k.GetId(), Target: k.GetTarget(), Spec: spec, Interval: duration(k.GetIntervalUs())})
+		c.Checks = append(c.Checks, fleet.Check{
+			ID: k.GetId(), Target: k.GetTarget(), Spec: spec, Interval: duration(k.GetIntervalUs()), Typical: duration(k.GetTypicalUs()),
+		})
 	}
 	return c, nil
 }
@@ -47,6 +51,7 @@ func specWire(s probes.Spec) *wire.Spec {
 	w := &wire.Spec{
 		Kind: uint32(s.Kind), Host: s.Host, Port: uint32(s.Port), TimeoutUs: micros(s.Timeout), Resolver: s.Resolver, Ca: s.CA,
 		ServerName: s.ServerName, Query: s.Query, Packets: uint32(max(0, s.Packets)), Plain: s.Plain, Method: s.Method, Path: s.Path, Body: s.Body,
+		Family: uint32(s.Family),
 	}
 	for _, code := range s.Status {
 		w.Status = append(w.Status, uint32(max(0, code)))
@@ -62,6 +67,7 @@ func specFrom(w *wire.Spec) (probes.Spec, error) {
 		Kind: probes.Kind(min(w.GetKind(), math.MaxUint8)), Host: w.GetHost(), Port: uint16(w.GetPort()), Timeout: duration(w.GetTimeoutUs()),
 		Resolver: w.GetResolver(), CA: w.GetCa(), ServerName: w.GetServerName(), Query: w.GetQuery(), Packets: int(min(w.GetPackets(), math.MaxUint16)),
 		Plain: w.GetPlain(), Method: w.GetMethod(), Path: w.GetPath(), Body: w.GetBody(),
+		Family: probes.Family(min(w.GetFamily(), math.MaxUint8)),
 	}
 	for _, code := range w.GetStatus() {
 		s.Status = append(s.Status, int(code))

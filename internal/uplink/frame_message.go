@@ -71,6 +71,11 @@ type Suspicion struct {
 	Cause   probes.Cause
 	Overdue bool          // no answer yet, later than ever
 	Age     time.Duration // since the failing probe started
+	// Degraded: nothing fails, but it is slower (Cause Slow) or loses more (Cause
+	// Lossy) than it used to from there, by Added and by the factor Ratio.
+	Degraded bool
+	Added    time.Duration
+	Ratio    float64
 }
 
 // Ask asks an agent to look again and vote.
@@ -94,6 +99,11 @@ type Vote struct {
 	Addr              netip.Addr // that was talked to
 	Edge              string
 	Err               string
+	Added             time.Duration // of a degraded answer: above the baseline by this
+	Ratio             float64       // ... and by this factor
+	// IPReachable: the name did not resolve, but the address that it last had
+	// accepts connections.
+	IPReachable bool
 }
 
 // EnrolRequest asks for a certificate with the right to one that a join token gives.
@@ -109,6 +119,7 @@ type EnrolResponse struct {
 	Agent, Site, Client, Region string
 	Chain, Trust                []byte // PEM
 	Network                     fleet.Network
+	Outlook                     string // what the site adds to the fleet, for people; "" nothing is known
 }
 
 // Refusal is the collector's no, with a code for programs and a sentence for

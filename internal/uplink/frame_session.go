@@ -33,6 +33,17 @@ func signedDuration(us int64) time.Duration {
 	return time.Duration(max(-limit, min(us, limit))) * time.Microsecond
 }
 
+// maxFactor is the most by which anything is said to be slower. Whatever is no
+// number from 0 to it, in either direction, is unknown: 0.
+const maxFactor = 1000
+
+func factor(f float64) float64 {
+	if f >= 0 && f <= maxFactor {
+		return f
+	}
+	return 0
+}
+
 // cause and answer read numbers that a newer peer may have made: what does not
 // fit a byte is unknown, and an unknown answer abstains.
 func cause(n uint32) probes.Cause {
@@ -146,11 +157,17 @@ func networkFrom(w *wire.Network) fleet.Network {
 }
 
 func (s Suspicion) wire() *wire.Suspicion {
-	return &wire.Suspicion{Config: s.Config, Check: s.Check, Cause: uint32(s.Cause), Overdue: s.Overdue, AgeUs: micros(s.Age)}
+	return &wire.Suspicion{
+		Config: s.Config, Check: s.Check, Cause: uint32(s.Cause), Overdue: s.Overdue, AgeUs: micros(s.Age),
+		Degraded: s.Degraded, AddedUs: micros(s.Added), Ratio: factor(s.Ratio),
+	}
 }
 
 func suspicionFrom(w *wire.Suspicion) Suspicion {
-	return Suspicion{Config: w.GetConfig(), Check: w.GetCheck(), Cause: cause(w.GetCause()), Overdue: w.GetOverdue(), Age: duration(w.GetAgeUs())}
+	return Suspicion{
+		Config: w.GetConfig(), Check: w.GetCheck(), Cause: cause(w.GetCause()), Overdue: w.GetOverdue(), Age: duration(w.GetAgeUs()),
+		Degraded: w.GetDegraded(), Added: duration(w.GetAddedUs()), Ratio: factor(w.GetRatio()),
+	}
 }
 
 func (a Ask) wire() *wire.Ask {
@@ -166,6 +183,7 @@ func (v Vote) wire() *wire.Vote {
 		Round: v.Round, Attempt: uint32(max(0, v.Attempt)), Answer: uint32(v.Answer), Cause: uint32(v.Cause), Why: clip(v.Why, maxText),
 		AgeUs: micros(v.Age), RefsOk: uint32(max(0, v.RefsOK)), RefsAsked: uint32(max(0, v.RefsAsked)),
 		Edge: clip(v.Edge, maxText), Err: clip(v.Err, maxText),
+		AddedUs: micros(v.Added), Ratio: factor(v.Ratio), IpReachable: v.IPReachable,
 	}
 	if v.Addr.IsValid() {
 		w.Addr = v.Addr.Unmap().WithZone("").AsSlice()
@@ -179,5 +197,6 @@ func voteFrom(w *wire.Vote) Vote {
 		Round: w.GetRound(), Attempt: int(w.GetAttempt()), Answer: answer(w.GetAnswer()), Cause: cause(w.GetCause()), Why: clip(w.GetWhy(), maxText),
 		Age: duration(w.GetAgeUs()), RefsOK: int(w.GetRefsOk()), RefsAsked: int(w.GetRefsAsked()),
 		Addr: addr, Edge: clip(w.GetEdge(), maxText), Err: clip(w.GetErr(), maxText),
+		Added: duration(w.GetAddedUs()), Ratio: factor(w.GetRatio()), IPReachable: w.GetIpReachable(),
 	}
 }

@@ -56,11 +56,12 @@ func TestFramesArriveAsTheyWereMeant(t *testing.T) {
 	if !w.server.Ask("agent-1", ask) || a.await(t, "ask").value != ask {
 		t.Error("the ask did not arrive as sent")
 	}
-	vote := Vote{Round: 9, Attempt: 2, Answer: vantage.Down, Cause: probes.TLSExpired, Why: "w", Age: time.Second, RefsOK: 4, RefsAsked: 5, Edge: "MAD", Err: "x509"}
+	vote := Vote{Round: 9, Attempt: 2, Answer: vantage.Down, Cause: probes.TLSExpired, Why: "w", Age: time.Second, RefsOK: 4, RefsAsked: 5, Edge: "MAD", Err: "x509",
+		Added: 80 * time.Millisecond, Ratio: 2.5, IPReachable: true}
 	if !a.client.Vote(vote) || w.office.await(t, "vote").value != vote {
 		t.Error("the vote did not arrive as sent")
 	}
-	sus := Suspicion{Config: 3, Check: 1, Cause: probes.DNSServfail, Overdue: true, Age: 300 * time.Millisecond}
+	sus := Suspicion{Config: 3, Check: 1, Cause: probes.DNSServfail, Overdue: true, Age: 300 * time.Millisecond, Degraded: true, Added: 1500 * time.Microsecond, Ratio: 1000}
 	if !a.client.Suspect(sus) || w.office.await(t, "suspicion").value != sus {
 		t.Error("the suspicion did not arrive as sent")
 	}

@@ -1110,6 +1110,9 @@ type Suspicion struct {
 	Cause         uint32                 `protobuf:"varint,3,opt,name=cause,proto3" json:"cause,omitempty"`
 	Overdue       bool                   `protobuf:"varint,4,opt,name=overdue,proto3" json:"overdue,omitempty"`
 	AgeUs         uint64                 `protobuf:"varint,5,opt,name=age_us,json=ageUs,proto3" json:"age_us,omitempty"`
+	Degraded      bool                   `protobuf:"varint,6,opt,name=degraded,proto3" json:"degraded,omitempty"` // nothing fails: cause slow or lossy
+	AddedUs       uint64                 `protobuf:"varint,7,opt,name=added_us,json=addedUs,proto3" json:"added_us,omitempty"`
+	Ratio         float64                `protobuf:"fixed64,8,opt,name=ratio,proto3" json:"ratio,omitempty"` // 0 to 1000; anything else is none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1175,6 +1178,27 @@ func (x *Suspicion) GetOverdue() bool {
 func (x *Suspicion) GetAgeUs() uint64 {
 	if x != nil {
 		return x.AgeUs
+	}
+	return 0
+}
+
+func (x *Suspicion) GetDegraded() bool {
+	if x != nil {
+		return x.Degraded
+	}
+	return false
+}
+
+func (x *Suspicion) GetAddedUs() uint64 {
+	if x != nil {
+		return x.AddedUs
+	}
+	return 0
+}
+
+func (x *Suspicion) GetRatio() float64 {
+	if x != nil {
+		return x.Ratio
 	}
 	return 0
 }
@@ -1268,6 +1292,9 @@ type Vote struct {
 	Addr          []byte                 `protobuf:"bytes,9,opt,name=addr,proto3" json:"addr,omitempty"` // 4 or 16 bytes; empty: none
 	Edge          string                 `protobuf:"bytes,10,opt,name=edge,proto3" json:"edge,omitempty"`
 	Err           string                 `protobuf:"bytes,11,opt,name=err,proto3" json:"err,omitempty"`
+	AddedUs       uint64                 `protobuf:"varint,12,opt,name=added_us,json=addedUs,proto3" json:"added_us,omitempty"` // of a degraded answer
+	Ratio         float64                `protobuf:"fixed64,13,opt,name=ratio,proto3" json:"ratio,omitempty"`                   // 0 to 1000; anything else is none
+	IpReachable   bool                   `protobuf:"varint,14,opt,name=ip_reachable,json=ipReachable,proto3" json:"ip_reachable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1377,6 +1404,27 @@ func (x *Vote) GetErr() string {
 		return x.Err
 	}
 	return ""
+}
+
+func (x *Vote) GetAddedUs() uint64 {
+	if x != nil {
+		return x.AddedUs
+	}
+	return 0
+}
+
+func (x *Vote) GetRatio() float64 {
+	if x != nil {
+		return x.Ratio
+	}
+	return 0
+}
+
+func (x *Vote) GetIpReachable() bool {
+	if x != nil {
+		return x.IpReachable
+	}
+	return false
 }
 
 // Try asks for one fresh probe, for a person who waits. Only an agent whose
@@ -2040,6 +2088,7 @@ type Check struct {
 	Target        string                 `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
 	Spec          *Spec                  `protobuf:"bytes,3,opt,name=spec,proto3" json:"spec,omitempty"`
 	IntervalUs    uint64                 `protobuf:"varint,4,opt,name=interval_us,json=intervalUs,proto3" json:"interval_us,omitempty"`
+	TypicalUs     uint64                 `protobuf:"varint,5,opt,name=typical_us,json=typicalUs,proto3" json:"typical_us,omitempty"` // the fleet's median of good totals; 0: unknown
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2102,6 +2151,13 @@ func (x *Check) GetIntervalUs() uint64 {
 	return 0
 }
 
+func (x *Check) GetTypicalUs() uint64 {
+	if x != nil {
+		return x.TypicalUs
+	}
+	return 0
+}
+
 type Spec struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          uint32                 `protobuf:"varint,1,opt,name=kind,proto3" json:"kind,omitempty"`
@@ -2118,6 +2174,7 @@ type Spec struct {
 	Path          string                 `protobuf:"bytes,12,opt,name=path,proto3" json:"path,omitempty"`
 	Status        []uint32               `protobuf:"varint,13,rep,packed,name=status,proto3" json:"status,omitempty"`
 	Body          string                 `protobuf:"bytes,14,opt,name=body,proto3" json:"body,omitempty"`
+	Family        uint32                 `protobuf:"varint,15,opt,name=family,proto3" json:"family,omitempty"` // IP version to ask over: 4, 6; 0: any
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2248,6 +2305,13 @@ func (x *Spec) GetBody() string {
 		return x.Body
 	}
 	return ""
+}
+
+func (x *Spec) GetFamily() uint32 {
+	if x != nil {
+		return x.Family
+	}
+	return 0
 }
 
 type Roster struct {
@@ -2482,6 +2546,7 @@ type EnrolReply struct {
 	Chain          []byte                 `protobuf:"bytes,7,opt,name=chain,proto3" json:"chain,omitempty"`
 	Trust          []byte                 `protobuf:"bytes,8,opt,name=trust,proto3" json:"trust,omitempty"`
 	Network        *Network               `protobuf:"bytes,9,opt,name=network,proto3" json:"network,omitempty"`
+	Outlook        string                 `protobuf:"bytes,10,opt,name=outlook,proto3" json:"outlook,omitempty"` // what the site adds to the fleet, a sentence for people
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -2579,6 +2644,13 @@ func (x *EnrolReply) GetNetwork() *Network {
 	return nil
 }
 
+func (x *EnrolReply) GetOutlook() string {
+	if x != nil {
+		return x.Outlook
+	}
+	return ""
+}
+
 var File_wire_session_proto protoreflect.FileDescriptor
 
 const file_wire_session_proto_rawDesc = "" +
@@ -2665,20 +2737,23 @@ const file_wire_session_proto_rawDesc = "" +
 	"\aecho_ns\x18\x01 \x01(\x06R\x06echoNs\x12\x1f\n" +
 	"\vreceived_ns\x18\x02 \x01(\x06R\n" +
 	"receivedNs\x12\x17\n" +
-	"\asent_ns\x18\x03 \x01(\x06R\x06sentNs\"\x80\x01\n" +
+	"\asent_ns\x18\x03 \x01(\x06R\x06sentNs\"\xcd\x01\n" +
 	"\tSuspicion\x12\x16\n" +
 	"\x06config\x18\x01 \x01(\x04R\x06config\x12\x14\n" +
 	"\x05check\x18\x02 \x01(\rR\x05check\x12\x14\n" +
 	"\x05cause\x18\x03 \x01(\rR\x05cause\x12\x18\n" +
 	"\aoverdue\x18\x04 \x01(\bR\aoverdue\x12\x15\n" +
-	"\x06age_us\x18\x05 \x01(\x04R\x05ageUs\"\x84\x01\n" +
+	"\x06age_us\x18\x05 \x01(\x04R\x05ageUs\x12\x1a\n" +
+	"\bdegraded\x18\x06 \x01(\bR\bdegraded\x12\x19\n" +
+	"\badded_us\x18\a \x01(\x04R\aaddedUs\x12\x14\n" +
+	"\x05ratio\x18\b \x01(\x01R\x05ratio\"\x84\x01\n" +
 	"\x03Ask\x12\x14\n" +
 	"\x05round\x18\x01 \x01(\x04R\x05round\x12\x16\n" +
 	"\x06config\x18\x02 \x01(\x04R\x06config\x12\x14\n" +
 	"\x05check\x18\x03 \x01(\rR\x05check\x12\x1f\n" +
 	"\vdeadline_us\x18\x04 \x01(\x04R\n" +
 	"deadlineUs\x12\x18\n" +
-	"\aattempt\x18\x05 \x01(\rR\aattempt\"\xff\x01\n" +
+	"\aattempt\x18\x05 \x01(\rR\aattempt\"\xd3\x02\n" +
 	"\x04Vote\x12\x14\n" +
 	"\x05round\x18\x01 \x01(\x04R\x05round\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x16\n" +
@@ -2692,7 +2767,10 @@ const file_wire_session_proto_rawDesc = "" +
 	"\x04addr\x18\t \x01(\fR\x04addr\x12\x12\n" +
 	"\x04edge\x18\n" +
 	" \x01(\tR\x04edge\x12\x10\n" +
-	"\x03err\x18\v \x01(\tR\x03err\"_\n" +
+	"\x03err\x18\v \x01(\tR\x03err\x12\x19\n" +
+	"\badded_us\x18\f \x01(\x04R\aaddedUs\x12\x14\n" +
+	"\x05ratio\x18\r \x01(\x01R\x05ratio\x12!\n" +
+	"\fip_reachable\x18\x0e \x01(\bR\vipReachable\"_\n" +
 	"\x03Try\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12'\n" +
 	"\x04spec\x18\x02 \x01(\v2\x13.picket.uplink.SpecR\x04spec\x12\x1f\n" +
@@ -2746,13 +2824,15 @@ const file_wire_session_proto_rawDesc = "" +
 	"\x06region\x18\x05 \x01(\tR\x06region\x12\"\n" +
 	"\fdependencies\x18\x06 \x03(\tR\fdependencies\x12\x16\n" +
 	"\x06client\x18\a \x01(\tR\x06client\x12\x1c\n" +
-	"\treference\x18\b \x01(\bR\treference\"y\n" +
+	"\treference\x18\b \x01(\bR\treference\"\x98\x01\n" +
 	"\x05Check\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12'\n" +
 	"\x04spec\x18\x03 \x01(\v2\x13.picket.uplink.SpecR\x04spec\x12\x1f\n" +
 	"\vinterval_us\x18\x04 \x01(\x04R\n" +
-	"intervalUs\"\xcc\x02\n" +
+	"intervalUs\x12\x1d\n" +
+	"\n" +
+	"typical_us\x18\x05 \x01(\x04R\ttypicalUs\"\xe4\x02\n" +
 	"\x04Spec\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x12\n" +
 	"\x04host\x18\x02 \x01(\tR\x04host\x12\x12\n" +
@@ -2770,7 +2850,8 @@ const file_wire_session_proto_rawDesc = "" +
 	"\x06method\x18\v \x01(\tR\x06method\x12\x12\n" +
 	"\x04path\x18\f \x01(\tR\x04path\x12\x16\n" +
 	"\x06status\x18\r \x03(\rR\x06status\x12\x12\n" +
-	"\x04body\x18\x0e \x01(\tR\x04body\"M\n" +
+	"\x04body\x18\x0e \x01(\tR\x04body\x12\x16\n" +
+	"\x06family\x18\x0f \x01(\rR\x06family\"M\n" +
 	"\x06Roster\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12)\n" +
 	"\x05seats\x18\x02 \x03(\v2\x13.picket.uplink.SeatR\x05seats\"\x8e\x01\n" +
@@ -2787,7 +2868,7 @@ const file_wire_session_proto_rawDesc = "" +
 	"\x03csr\x18\x03 \x01(\fR\x03csr\x12\x1a\n" +
 	"\bhostname\x18\x04 \x01(\tR\bhostname\x12\x0e\n" +
 	"\x02os\x18\x05 \x01(\tR\x02os\x12\x18\n" +
-	"\aversion\x18\x06 \x01(\tR\aversion\"\x90\x02\n" +
+	"\aversion\x18\x06 \x01(\tR\aversion\"\xaa\x02\n" +
 	"\n" +
 	"EnrolReply\x12!\n" +
 	"\frefused_code\x18\x01 \x01(\tR\vrefusedCode\x12'\n" +
@@ -2798,7 +2879,9 @@ const file_wire_session_proto_rawDesc = "" +
 	"\x06region\x18\x06 \x01(\tR\x06region\x12\x14\n" +
 	"\x05chain\x18\a \x01(\fR\x05chain\x12\x14\n" +
 	"\x05trust\x18\b \x01(\fR\x05trust\x120\n" +
-	"\anetwork\x18\t \x01(\v2\x16.picket.uplink.NetworkR\anetworkB\x1dZ\x1bpicket/internal/uplink/wireb\x06proto3"
+	"\anetwork\x18\t \x01(\v2\x16.picket.uplink.NetworkR\anetwork\x12\x18\n" +
+	"\aoutlook\x18\n" +
+	" \x01(\tR\aoutlookB\x1dZ\x1bpicket/internal/uplink/wireb\x06proto3"
 
 var (
 	file_wire_session_proto_rawDescOnce sync.Once
