@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"math/rand/v2"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -20,13 +21,14 @@ type mind struct {
 	v    *vantage.Vantage
 	cfg  *fleet.Config // never nil; ID 0 is "none yet"
 	last map[uint32]probes.Outcome
+	addr addrs
 	wake chan struct{} // has room for one; never closed
 }
 
 func newMind() *mind {
 	return &mind{
 		v: vantage.New(vantage.Options{}), cfg: &fleet.Config{},
-		last: map[uint32]probes.Outcome{}, wake: make(chan struct{}, 1),
+		last: map[uint32]probes.Outcome{}, addr: addrs{}, wake: make(chan struct{}, 1),
 	}
 }
 
@@ -35,6 +37,7 @@ func (m *mind) set(cfg fleet.Config) {
 	defer m.mu.Unlock()
 	m.cfg = &cfg
 	m.last = map[uint32]probes.Outcome{}
+	m.addr = m.addr.keep(m.cfg)
 	m.v.SetConfig(time.Now(), cfg)
 	m.nudge()
 }
@@ -67,19 +70,33 @@ func (m *mind) began(check uint32) (*fleet.Config, bool) {
 	return m.cfg, true
 }
 
-// saw takes a scheduled result that was asked under cfg. changed says that the
-// outcome differs from the check's previous one.
-func (m *mind) saw(cfg *fleet.Config, check uint32, r probes.Result) (doubts []vantage.Doubt, changed bool) {
+// saw takes a scheduled result that was asked under cfg, and returns it as it is
+// to be kept and told: marked if the check is slow or lossy. changed says that
+// the outcome differs from the check's previous one.
+func (m *mind) saw(cfg *fleet.Config, check uint32, r probes.Result) (marked probes.Result, doubts []vantage.Doubt, changed bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if cfg != m.cfg {
-		return nil, true
+		return r, nil, true
 	}
-	previous, known := m.last[check]
-	m.last[check] = r.Outcome
 	doubts = m.v.Result(time.Now(), check, r.Start, r)
+	marked = m.v.Mark(check, r)
+	m.addr.saw(cfg.Checks[check], r)
+	previous, known := m.last[check]
+	m.last[check] = marked.Outcome
 	m.nudge()
-	return doubts, known && previous != r.Outcome
+	return marked, doubts, known && previous != marked.Outcome
+}
+
+// lastAddr is where a check of cfg last found what it asks for, as far as is
+// known.
+func (m *mind) lastAddr(cfg *fleet.Config, check uint32) netip.AddrPort {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if cfg != m.cfg || int(check) >= len(cfg.Checks) {
+		return netip.AddrPort{}
+	}
+	return m.addr.of(cfg, check)
 }
 
 // tick returns the doubts about replies that are overdue, the configuration
@@ -105,17 +122,16 @@ func (m *mind) vote(cfg *fleet.Config, check uint32, attempts, refs []probes.Res
 	return m.v.Vote(time.Now(), check, attempts, refs)
 }
 
-// confirmation is what a check is confirmed with: the deadline of an attempt,
-// and n reference checks drawn by chance. false: cfg is not in force any more.
-func (m *mind) confirmation(cfg *fleet.Config, check uint32, n int) (deadline time.Duration, refs []uint32, ok bool) {
+// confirmation is what a check is confirmed with: the limits of an attempt, and n reference checks drawn by chance. false: cfg is not in force any more.
+func (m *mind) confirmation(cfg *fleet.Config, check uint32, n int) (own limits, refs []uint32, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if cfg != m.cfg || int(check) >= len(cfg.Checks) {
-		return 0, nil, false
+		return limits{}, nil, false
 	}
-	refs = m.v.References()
+	refs = m.v.Beside()
 	rand.Shuffle(len(refs), func(i, j int) { refs[i], refs[j] = refs[j], refs[i] })
-	return m.v.Deadline(check), refs[:min(n, len(refs))], true
+	return limits{m.v.Deadline(check), m.v.ConnectDeadline(check)}, refs[:min(n, len(refs))], true
 }
 
 func (m *mind) health() vantage.Health {
