@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"picket/collector/config/strict"
 	"picket/internal/fleet"
 	"picket/probes"
 )
@@ -32,35 +33,36 @@ func onlyFor(key string) []probes.Kind {
 
 // check reads one entry of checks: a kind alone or a block. ok is false if it
 // is of no use.
-func (s *schema) check(n *node, path string, b base) (c fleet.Check, id string, ok bool) {
-	before := len(s.problems)
+func (s *schema) check(n *strict.Node, path string, b base) (c fleet.Check, id string, ok bool) {
+	before := len(s.Problems)
 	kinds := []string{"dns", "ping", "tcp", "tls", "http"}
-	var kind, address string
+	var kind, address, family string
 	port := 0
 	sp := &c.Spec
-	switch n.kind {
-	case scalar:
-		s.choice(&kind, kinds...)(n, path)
+	switch n.Kind {
+	case strict.Scalar:
+		s.Choice(&kind, kinds...)(n, path)
 	default:
-		s.object(n, path, fields{
-			"kind":        s.choice(&kind, kinds...),
-			"id":          s.id(&id),
+		s.Object(n, path, strict.Keys{
+			"kind":        s.Choice(&kind, kinds...),
+			"id":          s.ID(&id),
 			"host":        s.host(&sp.Host),
 			"url":         s.webURL(&address),
-			"port":        s.integer(&port, 1, 65535),
-			"interval":    s.duration(&c.Interval, minInterval, maxInterval),
-			"timeout":     s.duration(&sp.Timeout, minTimeout, maxTimeout),
+			"port":        s.Integer(&port, 1, 65535),
+			"interval":    s.Duration(&c.Interval, minInterval, maxInterval),
+			"timeout":     s.Duration(&sp.Timeout, minTimeout, maxTimeout),
 			"resolver":    s.resolver(&sp.Resolver),
 			"server_name": s.host(&sp.ServerName),
-			"query":       s.choice(&sp.Query, "A", "AAAA", "CNAME", "MX", "NS", "TXT", "SOA", "SRV", "CAA", "PTR"),
-			"packets":     s.integer(&sp.Packets, 1, 20),
-			"method":      s.choice(&sp.Method, "GET", "HEAD"),
+			"query":       s.Choice(&sp.Query, "A", "AAAA", "CNAME", "MX", "NS", "TXT", "SOA", "SRV", "CAA", "PTR"),
+			"packets":     s.Integer(&sp.Packets, 1, 20),
+			"family":      s.Choice(&family, "4", "6"),
+			"method":      s.Choice(&sp.Method, "GET", "HEAD"),
 			"path":        s.requestPath(&sp.Path),
 			"status":      s.status(&sp.Status),
-			"body":        s.line(&sp.Body, 200),
+			"body":        s.Line(&sp.Body, 200),
 		})
-		if n.kind == object && !has(n, "kind") {
-			s.bad(n.at, "%s has no kind: one of %s", path, strings.Join(kinds, ", "))
+		if n.Kind == strict.Object && !n.Has("kind") {
+			s.Bad(n.At, "%s has no kind: one of %s", path, strings.Join(kinds, ", "))
 		}
 	}
 	if kind == "" {
@@ -68,6 +70,9 @@ func (s *schema) check(n *node, path string, b base) (c fleet.Check, id string, 
 	}
 	sp.Kind, _ = probes.ParseKind(kind)
 	sp.Port = uint16(port)
+	if family != "" {
+		sp.Family = probes.Family(family[0] - '0')
+	}
 	s.fits(n, path, sp.Kind)
 	if address != "" {
 		s.fromURL(n, path, sp, address)
@@ -82,30 +87,30 @@ func (s *schema) check(n *node, path string, b base) (c fleet.Check, id string, 
 	if sp.Timeout == 0 && probes.DefaultTimeout(sp.Kind) > c.Interval {
 		sp.Timeout = c.Interval // a probe ends before the next one begins
 	}
-	if len(s.problems) == before && !(sp.Host == "" && b.bad) {
+	if len(s.Problems) == before && !(sp.Host == "" && b.bad) {
 		s.whole(n, path, c)
 	}
-	return c, id, len(s.problems) == before
+	return c, id, len(s.Problems) == before
 }
 
 // fits notes options that the kind does not have.
-func (s *schema) fits(n *node, path string, kind probes.Kind) {
-	for _, f := range n.fields {
-		if kinds := onlyFor(f.key); kinds != nil && !slices.Contains(kinds, kind) {
-			s.bad(f.at, "%s.%s: a %s check has no %s: remove it", path, f.key, kind, f.key)
+func (s *schema) fits(n *strict.Node, path string, kind probes.Kind) {
+	for _, f := range n.Fields {
+		if kinds := onlyFor(f.Key); kinds != nil && !slices.Contains(kinds, kind) {
+			s.Bad(f.At, "%s.%s: a %s check has no %s: remove it", path, f.Key, kind, f.Key)
 		}
 	}
 }
 
 // fromURL fills in what the url key says.
-func (s *schema) fromURL(n *node, path string, sp *probes.Spec, address string) {
-	at := n.at
-	for _, f := range n.fields {
-		switch f.key {
+func (s *schema) fromURL(n *strict.Node, path string, sp *probes.Spec, address string) {
+	at := n.At
+	for _, f := range n.Fields {
+		switch f.Key {
 		case "url":
-			at = f.value.at
+			at = f.Value.At
 		case "host", "port", "path":
-			s.bad(f.at, "%s has both url and %s: keep one", path, f.key)
+			s.Bad(f.At, "%s has both url and %s: keep one", path, f.Key)
 		}
 	}
 	u, err := url.Parse(address)
@@ -114,14 +119,14 @@ func (s *schema) fromURL(n *node, path string, sp *probes.Spec, address string) 
 	}
 	host := u.Hostname()
 	if !validHost(host) || u.Fragment != "" {
-		s.bad(at, "%s.url: not a URL that can be asked: write it in full, such as https://host.example/path", path)
+		s.Bad(at, "%s.url: not a URL that can be asked: write it in full, such as https://host.example/path", path)
 		return
 	}
 	sp.Host, sp.Plain = host, u.Scheme == "http"
 	if p := u.Port(); p != "" {
 		v, err := strconv.ParseUint(p, 10, 16)
 		if err != nil || v == 0 {
-			s.bad(at, "%s.url: port %q is out of bounds: 1 to 65535", path, clip(p, 20))
+			s.Bad(at, "%s.url: port %q is out of bounds: 1 to 65535", path, strict.Clip(p, 20))
 			return
 		}
 		sp.Port = uint16(v)
@@ -132,27 +137,27 @@ func (s *schema) fromURL(n *node, path string, sp *probes.Spec, address string) 
 }
 
 // whole judges the check as a whole, with the rules of the prober itself.
-func (s *schema) whole(n *node, path string, c fleet.Check) {
+func (s *schema) whole(n *strict.Node, path string, c fleet.Check) {
 	sp := c.Spec
 	switch {
 	case sp.Host == "":
-		s.bad(n.at, "%s has no host: give the check or its target a host", path)
+		s.Bad(n.At, "%s has no host: give the check or its target a host", path)
 	case sp.Kind == probes.TCP && sp.Port == 0:
-		s.bad(n.at, "%s has no port: a tcp check must name it, such as {kind: tcp, port: 443}", path)
+		s.Bad(n.At, "%s has no port: a tcp check must name it, such as {kind: tcp, port: 443}", path)
 	case sp.Timeout > c.Interval:
-		s.bad(n.at, "%s: timeout %s is longer than the interval %s: shorten it", path, short(sp.Timeout), short(c.Interval))
+		s.Bad(n.At, "%s: timeout %s is longer than the interval %s: shorten it", path, strict.Short(sp.Timeout), strict.Short(c.Interval))
 	default:
 		if err := sp.Validate(); err != nil {
-			s.bad(n.at, "%s: %s", path, strings.ReplaceAll(err.Error(), "\n", "; "))
+			s.Bad(n.At, "%s: %s", path, strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
 	}
 }
 
 // host reads a DNS name or an IP literal.
-func (s *schema) host(into *string) read {
-	return func(n *node, path string) {
+func (s *schema) host(into *string) strict.Read {
+	return func(n *strict.Node, path string) {
 		var v string
-		s.line(&v, 1024)(n, path)
+		s.Line(&v, 1024)(n, path)
 		if v == "" {
 			return
 		}
@@ -164,7 +169,7 @@ func (s *schema) host(into *string) read {
 			case strings.Count(v, ":") == 1:
 				hint = "the port goes into a key of its own: port"
 			}
-			s.wrong(n, path, "not a host: %s", hint)
+			s.Wrong(n, path, "not a host: %s", hint)
 			return
 		}
 		*into = v
@@ -195,10 +200,10 @@ func validHost(v string) bool {
 }
 
 // resolver reads the address of a DNS server; the port may be left out.
-func (s *schema) resolver(into *string) read {
-	return func(n *node, path string) {
+func (s *schema) resolver(into *string) strict.Read {
+	return func(n *strict.Node, path string) {
 		var v string
-		s.line(&v, 100)(n, path)
+		s.Line(&v, 100)(n, path)
 		if v == "" {
 			return
 		}
@@ -208,7 +213,7 @@ func (s *schema) resolver(into *string) read {
 		}
 		ap, err := netip.ParseAddrPort(v)
 		if err != nil || ap.Port() == 0 || ap.Addr().Zone() != "" {
-			s.wrong(n, path, "not a DNS server: write its IP address, such as 192.0.2.53 or 192.0.2.53:53 (a name would need a DNS server itself)")
+			s.Wrong(n, path, "not a DNS server: write its IP address, such as 192.0.2.53 or 192.0.2.53:53 (a name would need a DNS server itself)")
 			return
 		}
 		*into = ap.String()
@@ -216,16 +221,16 @@ func (s *schema) resolver(into *string) read {
 }
 
 // requestPath reads the path and query of a request.
-func (s *schema) requestPath(into *string) read {
-	return func(n *node, path string) {
+func (s *schema) requestPath(into *string) strict.Read {
+	return func(n *strict.Node, path string) {
 		var v string
-		s.line(&v, 1024)(n, path)
+		s.Line(&v, 1024)(n, path)
 		if v == "" {
 			return
 		}
 		u, err := url.ParseRequestURI(v)
 		if err != nil || v[0] != '/' || strings.ContainsAny(v, " #") || u.Host != "" {
-			s.wrong(n, path, "not a path: begin with / and escape spaces and #, such as /health?full=1")
+			s.Wrong(n, path, "not a path: begin with / and escape spaces and #, such as /health?full=1")
 			return
 		}
 		*into = v
@@ -233,23 +238,23 @@ func (s *schema) requestPath(into *string) read {
 }
 
 // status reads the HTTP status codes that are up: one or a list.
-func (s *schema) status(into *[]int) read {
-	one := func(n *node, path string) {
+func (s *schema) status(into *[]int) strict.Read {
+	one := func(n *strict.Node, path string) {
 		v := 0
-		s.integer(&v, 100, 599)(n, path)
+		s.Integer(&v, 100, 599)(n, path)
 		if v != 0 && slices.Contains(*into, v) {
-			s.wrong(n, path, "is given twice: remove one")
+			s.Wrong(n, path, "is given twice: remove one")
 			return
 		}
 		if v != 0 {
 			*into = append(*into, v)
 		}
 	}
-	return func(n *node, path string) {
-		if n.kind == scalar {
+	return func(n *strict.Node, path string) {
+		if n.Kind == strict.Scalar {
 			one(n, path)
 			return
 		}
-		s.each(32, func(_ int, n *node, path string) { one(n, path) })(n, path)
+		s.Each(32, func(_ int, n *strict.Node, path string) { one(n, path) })(n, path)
 	}
 }

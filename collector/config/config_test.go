@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"picket/collector/config/strict"
 	"picket/probes"
 )
 
@@ -41,6 +42,12 @@ var mistakes = []struct{ name, src, want string }{
 		`p.yaml:2:21: targets[0].provider "azuer": no such provider, did you mean "azure"?; define it under providers`},
 	{"unknown client", "clients: [{id: acme}]\ntargets:\n- {id: t, client: amce, host: a.example, checks: [dns]}\n",
 		`p.yaml:3:19: targets[0].client "amce": no such client, did you mean "acme"?; define it under clients`},
+	{"a family that nobody has", "targets:\n- {id: t, reference: true, host: a.example, checks: [{kind: dns, family: 5}]}\n",
+		`p.yaml:2:74: targets[0].checks[0].family "5": not known here, did you mean "4"?; one of 4, 6`},
+	{"a family and a record of the other", "targets:\n- {id: t, reference: true, host: a.example, checks: [{kind: dns, family: 6, query: A}]}\n",
+		`p.yaml:2:54: targets[0].checks[0]: family: a dns check of IPv6 asks for AAAA, not for "A": leave out one of the two`},
+	{"an address of the other family", "targets:\n- {id: t, reference: true, host: 192.0.2.1, checks: [{kind: ping, family: 6}]}\n",
+		`p.yaml:2:54: targets[0].checks[0]: family: 192.0.2.1 is not an IPv6 address`},
 	{"same check twice", "targets:\n- {id: t, reference: true, host: a.example, checks: [dns, {kind: dns, query: MX}]}\n",
 		`p.yaml:2:59: targets[0].checks[1]: this target already has a check "dns" on line 2: give this one an id of its own`},
 	{"no host", "targets:\n- {id: t, reference: true, checks: [dns]}\n",
@@ -57,6 +64,16 @@ var mistakes = []struct{ name, src, want string }{
 		`p.yaml:2:12: networks[0].prefix "198.51.100.7/24": has bits beyond its length, did you mean "198.51.100.0/24"?`},
 	{"unsigned webhook", "alerts:\n- {name: a, webhook: \"https://h.example/\"}\n",
 		`p.yaml:2:3: alerts[0] has no secret: messages are signed; name a file with secret_file or a variable with secret_env`},
+	{"work that ends before it begins", "maintenance:\n- {from: 2026-03-02T22:00:00Z, to: 2026-03-02T02:00:00Z}\n",
+		`p.yaml:2:36: maintenance[0].to "2026-03-02T02:00:00Z": is not after from: correct one of them`},
+	{"endless work", "maintenance:\n- {from: 2026-03-02T22:00:00Z, to: 2026-04-02T02:00:00Z}\n",
+		`p.yaml:2:36: maintenance[0].to "2026-04-02T02:00:00Z": is 30 days after from, at most 14: for longer, do not watch it`},
+	{"work without an end", "maintenance:\n- {from: 2026-03-02T22:00:00Z}\n",
+		`p.yaml:2:3: maintenance[0] needs from and to, such as {from: 2026-03-01T22:00:00Z, to: 2026-03-02T02:00:00Z, provider: azure}`},
+	{"work at no certain time", "maintenance:\n- {from: 2026-03-02 22:00, to: 2026-04-02T02:00:00Z}\n",
+		`p.yaml:2:10: maintenance[0].from "2026-03-02 22:00": not a time with its zone: write it like 2026-03-01T22:00:00Z or 2026-03-01T22:00:00+01:00`},
+	{"work on nothing", "maintenance:\n- {from: 2026-03-02T22:00:00Z, to: 2026-03-03T02:00:00Z, provider: azuer}\n",
+		`p.yaml:2:68: maintenance[0].provider "azuer": no target has this provider, did you mean "azure"?`},
 	{"route to nobody", "alerts:\n- {name: a, delay: 1m}\n",
 		`p.yaml:2:3: alerts[0] tells nobody: write webhook: with the URL to be told, or mail: with a list of addresses`},
 	{"route with two channels", "smtp: {host: m.example, from: p@m.example}\nalerts:\n- {name: a, webhook: \"https://h.example/\", mail: [a@m.example]}\n",
@@ -201,7 +218,7 @@ func TestTheExampleIsTrue(t *testing.T) {
 	}
 	// Every key that the schema knows is in the example.
 	s := &schema{out: &File{}}
-	var at place
+	var at strict.Place
 	var w string
 	for key := range s.keys(&at, &w) {
 		if !bytes.Contains(src, []byte("\n"+key+":")) {

@@ -8,14 +8,16 @@ import (
 	"slices"
 	"strings"
 
+	"picket/collector/config/strict"
 	"picket/internal/fleet"
+	"picket/probes"
 )
 
 // Change is one difference between two files, in words for people. No secret
 // and no URL that may hold one is in it.
 type Change struct {
 	Op   string // "+", "-" or "~"
-	Kind string // "target", "alert", "network", "provider", "client" or "setting"
+	Kind string // "target", "alert", "network", "provider", "client", "maintenance" or "setting"
 	ID   string // of the thing; of a setting its key
 	What string // what is another than before, such as "interval 60s -> 30s"; may be empty
 	// Restart says that it counts only from the next start of the collector.
@@ -34,6 +36,7 @@ func Diff(was, now *File) []Change {
 	list = append(list, each("client", was.Clients, now.Clients, func(c fleet.Client) string { return c.ID }, nil)...)
 	list = append(list, each("network", was.Networks, now.Networks, func(n Network) string { return n.Prefix.String() }, networkChange)...)
 	list = append(list, targetsDiff(was, now)...)
+	list = append(list, each("maintenance", was.Maintenance, now.Maintenance, Maintenance.name, maintenanceChange)...)
 	return append(list, each("alert", was.Alerts, now.Alerts, func(r Route) string { return r.Name }, routeChange)...)
 }
 
@@ -59,7 +62,7 @@ func settingsOf() []setting {
 		{"trusted_proxies", func(f *File) any { return strings.Trim(fmt.Sprint(f.TrustedProxies), "[]") }, true, true},
 		{"influx", func(f *File) any { return f.Influx }, true, false},
 		{"public", func(f *File) any { return strings.Join(f.Public, ", ") }, false, true},
-		{"politeness", func(f *File) any { return short(f.Politeness) }, false, true},
+		{"politeness", func(f *File) any { return strict.Short(f.Politeness) }, false, true},
 		{"smtp", func(f *File) any { return f.SMTP }, false, false},
 	}
 }
@@ -145,7 +148,7 @@ func routeChange(a, b Route) string {
 		}
 	}
 	for _, v := range []struct{ name, a, b string }{
-		{"delay", short(a.Delay), short(b.Delay)}, {"resolve_delay", short(a.ResolveDelay), short(b.ResolveDelay)},
+		{"delay", strict.Short(a.Delay), strict.Short(b.Delay)}, {"resolve_delay", strict.Short(a.ResolveDelay), strict.Short(b.ResolveDelay)},
 		{"kinds", a.Kinds, b.Kinds}, {"min_confidence", a.MinConfidence, b.MinConfidence},
 	} {
 		if v.a != v.b {
@@ -223,12 +226,22 @@ func targetChange(a, b Target) string {
 func checkChange(a, b fleet.Check) string {
 	var parts []string
 	if a.Interval != b.Interval {
-		parts = append(parts, fmt.Sprintf("interval %s -> %s", short(a.Interval), short(b.Interval)))
+		parts = append(parts, fmt.Sprintf("interval %s -> %s", strict.Short(a.Interval), strict.Short(b.Interval)))
+	}
+	if a.Spec.Family != b.Spec.Family {
+		parts = append(parts, fmt.Sprintf("family %s -> %s", familyName(a.Spec.Family), familyName(b.Spec.Family)))
 	}
 	x, y := a, b
-	x.Interval, y.Interval = 0, 0
+	x.Interval, y.Interval, x.Spec.Family, y.Spec.Family = 0, 0, 0, 0
 	if !reflect.DeepEqual(x, y) {
 		parts = append(parts, "asks differently")
 	}
 	return strings.Join(parts, ", ")
+}
+
+func familyName(f probes.Family) string {
+	if f == 0 {
+		return "any"
+	}
+	return f.String()
 }

@@ -1,5 +1,5 @@
 // Package config reads the fleet file: what to watch, from which networks it is
-// seen, and whom to tell. It is the only package that knows YAML.
+// seen, and whom to tell.
 //
 // # The file
 //
@@ -26,12 +26,16 @@
 //	targets: [{id, name, provider, service, region, depends, client, reference, host, ca | ca_file, checks: [...]}]
 //	smtp: {host, port, from, username, password_file | password_env, security, hello}
 //	alerts: [{name, webhook + (secret_file | secret_env) | mail: [addresses], delay, resolve_delay, kinds, min_confidence}]
+//	maintenance: [{from, to, provider, service, region, target, client, site, note}]  # planned work: not judged, nobody is told
 //
 // A check is a kind's name alone (dns, ping, tcp, tls, http), which then asks
 // the target's host with the defaults, or a block: {kind, id, host, url, port,
 // interval, timeout, resolver, server_name, query, packets, method, path,
-// status, body}. Its id in the fleet is "target/id", or "target/kind" when it
-// has none. Paths of files are relative to the folder of the fleet file.
+// status, body, family}. Its id in the fleet is "target/id", or "target/kind"
+// when it has none. family: 4 or 6 asks over that IP version alone, and its id
+// without one is "target/kind4" or "target/kind6"; a target with a check of each
+// is judged over each by itself, so that an outage of IPv6 alone is told as one.
+// Paths of files are relative to the folder of the fleet file.
 //
 // Clients are born with join tokens and live in the store, so that enrolling a
 // customer needs no edit here. A clients list is therefore optional: with it, a
@@ -60,10 +64,8 @@
 // what is wrong and what to do, and all of a file are told at once. What is
 // legal but unwise is a warning ([File.Warnings]).
 //
-// The library's own struct decoder stops at the first mistake, so the syntax
-// tree is read by hand: tree.go makes a bounded tree with places, reader.go
-// reads values out of it and collects problems, schema.go, doors.go (the page and
-// mail), targets.go and routes.go say which keys there are.
+// The file is read by collector/config/strict; schema.go, doors.go (the page and
+// mail), targets.go, routes.go and maintenance.go say which keys there are.
 //
 // # The catalogue
 //

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"picket/collector/config/strict"
 	"picket/internal/fleet"
 	"picket/probes"
 )
@@ -18,6 +19,10 @@ const (
 	DefaultHTTP         = "127.0.0.1:8443"
 	DefaultPoliteness   = time.Second
 	DefaultResolveDelay = 5 * time.Minute
+	// DefaultDelay is how long trouble must last before a route that says nothing
+	// is told: the ten seconds within which it is transient, and two more in which
+	// the agents that are asked whether it is over have answered.
+	DefaultDelay = 12 * time.Second
 )
 
 // DefaultInterval is how often a check of kind k is asked by a site when the
@@ -58,6 +63,9 @@ type File struct {
 	Targets    []Target // in the order of the file, then of the catalogue
 	SMTP       *SMTP    // nil: no mail
 	Alerts     []Route
+	// Maintenance are windows of planned work, in the order of the file; some may
+	// be over.
+	Maintenance []Maintenance
 	// Catalogue says that the embedded catalogue is among the targets.
 	Catalogue bool
 	// Warnings are legal but unwise.
@@ -175,7 +183,7 @@ func (f *File) ProviderName(id string) string {
 
 // Load reads and parses the file at path.
 func Load(path string) (*File, []byte, error) {
-	src, err := readSmall(path, maxSource+1)
+	src, err := readSmall(path, strict.MaxSource+1)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read configuration: %w", err)
 	}

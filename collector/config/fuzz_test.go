@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"picket/collector/config/strict"
 )
 
 func FuzzParse(f *testing.F) {
@@ -67,7 +69,7 @@ func TestHostileFilesEnd(t *testing.T) {
 		"many blanks":      strings.Repeat("\n", 1<<18) + "a: b",
 		"block text":       "a: |\n" + strings.Repeat("  x\n", 1<<16),
 		"folded text":      "a: >\n" + strings.Repeat("  x\n", 1<<16),
-		"too large":        strings.Repeat("#", maxSource+1),
+		"too large":        strings.Repeat("#", strict.MaxSource+1),
 	} {
 		start := time.Now()
 		_, err := Parse("p.yaml", []byte(src))

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"picket/collector/config/strict"
 	"picket/internal/fleet"
 	"picket/probes"
 )
@@ -67,26 +68,20 @@ func (c *catalogueOf) get() *File {
 
 // parse reads src; catalogue is nil for the catalogue itself.
 func parse(file string, src []byte, catalogue *catalogueOf) (*File, Problems) {
-	root, problems := parseTree(file, src)
+	root, problems := strict.Parse(file, src)
 	if len(problems) > 0 {
 		return nil, problems
 	}
 	f := &File{Name: file, Listen: DefaultListen, HTTP: DefaultHTTP, Politeness: DefaultPoliteness}
-	s := &schema{reader: reader{file: file}, out: f, catalogue: catalogue, interval: map[probes.Kind]time.Duration{}, digest: sha256.New()}
+	s := &schema{Reader: strict.Reader{File: file}, out: f, catalogue: catalogue, interval: map[probes.Kind]time.Duration{}, digest: sha256.New()}
 	s.digest.Write(src)
-	include := place{1, 1}
+	include := strict.Place{Line: 1, Column: 1}
 	wants := "" // include_catalogue as written
-	if root.kind != null {
-		s.object(root, "the file", s.keys(&include, &wants))
+	if root.Kind != strict.Null {
+		s.Object(root, "the file", s.keys(&include, &wants))
 	}
-	for _, ask := range s.later {
-		ask()
-	}
-	if len(s.problems) > 0 {
-		slices.SortStableFunc(s.problems, func(a, b Problem) int {
-			return (a.Line-b.Line)*100_000 + a.Column - b.Column
-		})
-		return nil, s.problems
+	if problems := s.Settle(); len(problems) > 0 {
+		return nil, problems
 	}
 	f.Catalogue = wants == "true" || wants == "" && len(f.Targets) == 0
 	if catalogue == nil {
@@ -103,7 +98,7 @@ func parse(file string, src []byte, catalogue *catalogueOf) (*File, Problems) {
 
 // schema is what the keys of the file mean.
 type schema struct {
-	reader
+	strict.Reader
 	out       *File
 	catalogue *catalogueOf
 	interval  map[probes.Kind]time.Duration // of the interval key
@@ -112,37 +107,38 @@ type schema struct {
 	sawTLS, sawNames, sawSMTP, sawProxies bool
 }
 
-func (s *schema) keys(include *place, wants *string) fields {
+func (s *schema) keys(include *strict.Place, wants *string) strict.Keys {
 	f := s.out
-	return fields{
+	return strict.Keys{
 		"listen": s.hostport(&f.Listen),
 		"http":   s.http,
 		"data":   s.path(&f.Data),
-		"public": s.each(maxPublic, s.public),
+		"public": s.Each(maxPublic, s.public),
 		"tls":    s.tls,
-		"names": func(n *node, path string) {
+		"names": func(n *strict.Node, path string) {
 			s.sawNames = true
 			s.names(&f.Names, false)(n, path)
 		},
-		"login":           s.boolean(&f.Login),
+		"login":           s.Boolean(&f.Login),
 		"behind_proxy":    s.behindProxy,
 		"trusted_proxies": s.proxies,
-		"smtp": func(n *node, path string) {
+		"smtp": func(n *strict.Node, path string) {
 			s.sawSMTP = true
 			s.smtp(n, path)
 		},
-		"influx":     s.influx,
-		"networks":   s.each(maxNetworks, s.networks()),
-		"politeness": s.duration(&f.Politeness, 0, time.Minute),
-		"interval":   s.intervals,
-		"providers":  s.each(maxNames, s.providers()),
-		"clients":    s.each(maxNames, s.clients()),
-		"targets":    s.each(maxTargets, s.targets()),
-		"alerts":     s.each(maxRoutes, s.routes()),
-		"include_catalogue": func(n *node, path string) {
+		"influx":      s.influx,
+		"networks":    s.Each(maxNetworks, s.networks()),
+		"politeness":  s.Duration(&f.Politeness, 0, time.Minute),
+		"interval":    s.intervals,
+		"providers":   s.Each(maxNames, s.providers()),
+		"clients":     s.Each(maxNames, s.clients()),
+		"targets":     s.Each(maxTargets, s.targets()),
+		"alerts":      s.Each(maxRoutes, s.routes()),
+		"maintenance": s.Each(maxWindows, s.maintenance),
+		"include_catalogue": func(n *strict.Node, path string) {
 			var b bool
-			s.boolean(&b)(n, path)
-			*include, *wants = n.at, strconv.FormatBool(b)
+			s.Boolean(&b)(n, path)
+			*include, *wants = n.At, strconv.FormatBool(b)
 		},
 	}
 }
@@ -185,10 +181,10 @@ func (f *File) nameProviders(catalogue *catalogueOf) {
 }
 
 // warn notes what is legal but unwise.
-func (s *schema) warn(at place) {
+func (s *schema) warn(at strict.Place) {
 	f := s.out
 	note := func(text string) {
-		f.Warnings = append(f.Warnings, Problem{f.Name, at.line, at.column, text})
+		f.Warnings = append(f.Warnings, Problem{File: f.Name, Line: at.Line, Column: at.Column, Text: text})
 	}
 	references, monitored := 0, 0
 	for _, t := range f.Targets {
@@ -206,24 +202,24 @@ func (s *schema) warn(at place) {
 	}
 }
 
-func (s *schema) hostport(into *string) read {
-	return func(n *node, path string) {
+func (s *schema) hostport(into *string) strict.Read {
+	return func(n *strict.Node, path string) {
 		var v string
-		s.line(&v, 300)(n, path)
+		s.Line(&v, 300)(n, path)
 		if v == "" {
 			return
 		}
 		host, port, err := net.SplitHostPort(v)
 		p, perr := strconv.ParseUint(port, 10, 16)
 		if err != nil || perr != nil || strings.ContainsAny(host, " /@") {
-			s.wrong(n, path, "not an address: write host:port, such as 0.0.0.0:4443 or [::]:4443")
+			s.Wrong(n, path, "not an address: write host:port, such as 0.0.0.0:4443 or [::]:4443")
 			return
 		}
 		*into = net.JoinHostPort(host, strconv.FormatUint(p, 10))
 	}
 }
 
-func (s *schema) public(_ int, n *node, path string) {
+func (s *schema) public(_ int, n *strict.Node, path string) {
 	var v string
 	s.hostport(&v)(n, path)
 	if v == "" {
@@ -232,110 +228,110 @@ func (s *schema) public(_ int, n *node, path string) {
 	host, port, _ := net.SplitHostPort(v)
 	ip, err := netip.ParseAddr(host)
 	if host == "" || port == "0" || err == nil && ip.IsUnspecified() {
-		s.wrong(n, path, "agents cannot dial this: write the name or address and the port under which they reach this collector")
+		s.Wrong(n, path, "agents cannot dial this: write the name or address and the port under which they reach this collector")
 		return
 	}
 	s.out.Public = append(s.out.Public, v)
 }
 
 // path reads the name of a file or folder, relative to the fleet file.
-func (s *schema) path(into *string) read {
-	return func(n *node, path string) {
+func (s *schema) path(into *string) strict.Read {
+	return func(n *strict.Node, path string) {
 		var v string
-		s.line(&v, 4096)(n, path)
-		*into = beside(s.file, v)
+		s.Line(&v, 4096)(n, path)
+		*into = beside(s.File, v)
 	}
 }
 
 // webURL reads an http or https URL. The value is not repeated in messages:
 // the URL of a webhook is often a secret.
-func (s *schema) webURL(into *string) read {
-	return func(n *node, path string) {
+func (s *schema) webURL(into *string) strict.Read {
+	return func(n *strict.Node, path string) {
 		var v string
-		s.line(&v, 2048)(n, path)
+		s.Line(&v, 2048)(n, path)
 		if v == "" {
 			return
 		}
 		u, err := url.Parse(v)
 		switch {
 		case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Opaque != "":
-			s.bad(n.at, "%s: not a URL that can be asked: write it in full, such as https://host.example/path", path)
+			s.Bad(n.At, "%s: not a URL that can be asked: write it in full, such as https://host.example/path", path)
 		case u.User != nil:
-			s.bad(n.at, "%s: a password in a URL ends up in logs: use the secret file or variable instead", path)
+			s.Bad(n.At, "%s: a password in a URL ends up in logs: use the secret file or variable instead", path)
 		default:
 			*into = v
 		}
 	}
 }
 
-func (s *schema) intervals(n *node, path string) {
-	take := func(k probes.Kind) read {
-		return func(n *node, path string) {
+func (s *schema) intervals(n *strict.Node, path string) {
+	take := func(k probes.Kind) strict.Read {
+		return func(n *strict.Node, path string) {
 			var d time.Duration
-			s.duration(&d, minInterval, maxInterval)(n, path)
+			s.Duration(&d, minInterval, maxInterval)(n, path)
 			if d > 0 {
 				s.interval[k] = d
 			}
 		}
 	}
-	known := fields{}
+	known := strict.Keys{}
 	for _, k := range []probes.Kind{probes.DNS, probes.Ping, probes.TCP, probes.TLS, probes.HTTP} {
 		known[k.String()] = take(k)
 	}
-	s.object(n, path, known)
+	s.Object(n, path, known)
 }
 
-func (s *schema) networks() func(int, *node, string) {
+func (s *schema) networks() func(int, *strict.Node, string) {
 	first := map[netip.Prefix]int{}
-	return func(_ int, n *node, path string) {
+	return func(_ int, n *strict.Node, path string) {
 		var prefix string
 		at := n
 		net := Network{}
-		s.object(n, path, fields{
-			"prefix":   func(n *node, path string) { at = n; s.line(&prefix, 64)(n, path) },
-			"name":     s.line(&net.Name, 100),
-			"upstream": s.line(&net.Upstream, 100),
+		s.Object(n, path, strict.Keys{
+			"prefix":   func(n *strict.Node, path string) { at = n; s.Line(&prefix, 64)(n, path) },
+			"name":     s.Line(&net.Name, 100),
+			"upstream": s.Line(&net.Upstream, 100),
 		})
-		if n.kind != object {
+		if n.Kind != strict.Object {
 			return
 		}
-		if net.Name == "" && !has(n, "name") {
-			s.bad(n.at, "%s has no name: name the ISP as people know it", path)
+		if net.Name == "" && !n.Has("name") {
+			s.Bad(n.At, "%s has no name: name the ISP as people know it", path)
 		}
 		if prefix == "" {
-			if !has(n, "prefix") {
-				s.bad(n.at, "%s has no prefix: write one, such as 198.51.100.0/24", path)
+			if !n.Has("prefix") {
+				s.Bad(n.At, "%s has no prefix: write one, such as 198.51.100.0/24", path)
 			}
 			return
 		}
 		p, err := netip.ParsePrefix(prefix)
 		switch {
 		case err != nil || p.Addr().Is4In6():
-			s.wrong(at, path+".prefix", "not a prefix: write address/bits, such as 198.51.100.0/24 or 2001:db8::/32")
+			s.Wrong(at, path+".prefix", "not a prefix: write address/bits, such as 198.51.100.0/24 or 2001:db8::/32")
 			return
 		case p != p.Masked():
-			s.wrong(at, path+".prefix", "has bits beyond its length, did you mean %q?", p.Masked())
+			s.Wrong(at, path+".prefix", "has bits beyond its length, did you mean %q?", p.Masked())
 			return
 		}
 		if line, twice := first[p]; twice {
-			s.wrong(at, path+".prefix", "is given twice, first on line %d: remove one", line)
+			s.Wrong(at, path+".prefix", "is given twice, first on line %d: remove one", line)
 			return
 		}
-		first[p] = at.at.line
+		first[p] = at.At.Line
 		net.Prefix = p
 		s.out.Networks = append(s.out.Networks, net)
 	}
 }
 
 // named reads {id, name} entries with unique ids.
-func (s *schema) named(what string, form func(*string) read, take func(id, name string)) func(int, *node, string) {
+func (s *schema) named(what string, form func(*string) strict.Read, take func(id, name string)) func(int, *strict.Node, string) {
 	first := map[string]int{}
-	return func(_ int, n *node, path string) {
+	return func(_ int, n *strict.Node, path string) {
 		var id, name string
 		at := n
-		s.object(n, path, fields{
-			"id":   func(n *node, path string) { at = n; form(&id)(n, path) },
-			"name": s.line(&name, 100),
+		s.Object(n, path, strict.Keys{
+			"id":   func(n *strict.Node, path string) { at = n; form(&id)(n, path) },
+			"name": s.Line(&name, 100),
 		})
 		if s.unique(first, n, at, path, what, id) {
 			take(id, name)
@@ -344,34 +340,43 @@ func (s *schema) named(what string, form func(*string) read, take func(id, name 
 }
 
 // unique says whether the object n has an id that was not seen before.
-func (s *schema) unique(first map[string]int, n, at *node, path, what, id string) bool {
+func (s *schema) unique(first map[string]int, n, at *strict.Node, path, what, id string) bool {
 	if id == "" {
-		if n.kind == object && !has(n, "id") {
-			s.bad(n.at, "%s has no id: %s", path, idRule)
+		if n.Kind == strict.Object && !n.Has("id") {
+			s.Bad(n.At, "%s has no id: %s", path, strict.IDRule)
 		}
 		return false
 	}
 	if line, twice := first[id]; twice {
-		s.wrong(at, path+".id", "this %s id is already used on line %d: rename or remove one", what, line)
+		s.Wrong(at, path+".id", "this %s id is already used on line %d: rename or remove one", what, line)
 		return false
 	}
-	first[id] = at.at.line
+	first[id] = at.At.Line
 	return true
 }
 
-func (s *schema) providers() func(int, *node, string) {
-	return s.named("provider", s.id, func(id, name string) {
+func (s *schema) providers() func(int, *strict.Node, string) {
+	return s.named("provider", s.ID, func(id, name string) {
 		s.out.Providers = append(s.out.Providers, Provider{id, name})
 	})
 }
 
-func (s *schema) clients() func(int, *node, string) {
+func (s *schema) clients() func(int, *strict.Node, string) {
 	return s.named("client", s.client, func(id, name string) {
 		s.out.Clients = append(s.out.Clients, fleet.Client{ID: id, Name: name})
 	})
 }
 
-// has says whether the object n has the key.
-func has(n *node, key string) bool {
-	return slices.ContainsFunc(n.fields, func(f field) bool { return f.key == key })
+// client reads a client's id, which is what its join token was made with: any
+// short name without a slash, since a site's id is "client/site".
+func (s *schema) client(into *string) strict.Read {
+	return func(n *strict.Node, path string) {
+		var v string
+		s.Line(&v, 128)(n, path)
+		if strings.Contains(v, "/") || strings.TrimSpace(v) != v {
+			s.Wrong(n, path, "not a client: write the name its join tokens were made with, without / and outer spaces")
+			return
+		}
+		*into = v
+	}
 }

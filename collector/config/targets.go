@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"picket/collector/config/strict"
 	"picket/internal/fleet"
 )
 
@@ -29,40 +30,40 @@ type base struct {
 }
 
 // targets reads the targets; ids are unique in the file.
-func (s *schema) targets() func(int, *node, string) {
+func (s *schema) targets() func(int, *strict.Node, string) {
 	first := map[string]int{}
-	return func(_ int, n *node, path string) {
+	return func(_ int, n *strict.Node, path string) {
 		var (
 			t      Target
 			b      base
-			checks *node
+			checks *strict.Node
 			at     = n
 		)
-		s.object(n, path, fields{
-			"id":        func(n *node, path string) { at = n; s.id(&t.ID)(n, path) },
-			"name":      s.line(&t.Name, 100),
-			"provider":  s.reference(&t.Provider, s.id, "provider", s.providerIDs),
-			"service":   s.id(&t.Service),
-			"region":    s.id(&t.Region),
+		s.Object(n, path, strict.Keys{
+			"id":        func(n *strict.Node, path string) { at = n; s.ID(&t.ID)(n, path) },
+			"name":      s.Line(&t.Name, 100),
+			"provider":  s.reference(&t.Provider, s.ID, "provider", s.providerIDs),
+			"service":   s.ID(&t.Service),
+			"region":    s.ID(&t.Region),
 			"depends":   s.depends(&t.Dependencies),
 			"client":    s.reference(&t.Client, s.client, "client", s.clientIDs),
-			"reference": s.boolean(&t.Reference),
+			"reference": s.Boolean(&t.Reference),
 			"host":      s.host(&b.host),
 			"ca":        s.authority(&b.ca),
 			"ca_file":   s.authorityFile(&b.ca),
-			"checks":    func(n *node, _ string) { checks = n },
+			"checks":    func(n *strict.Node, _ string) { checks = n },
 		})
-		if n.kind != object {
+		if n.Kind != strict.Object {
 			return
 		}
-		if has(n, "ca") && has(n, "ca_file") {
-			s.bad(n.at, "%s has both ca and ca_file: keep one", path)
+		if n.Has("ca") && n.Has("ca_file") {
+			s.Bad(n.At, "%s has both ca and ca_file: keep one", path)
 		}
 		named := s.unique(first, n, at, path, "target", t.ID)
-		if !has(n, "provider") && !t.Reference && !has(n, "client") && !has(n, "reference") {
-			s.bad(n.at, "%s has no provider: name one, or mark it as reference: true or as private to a client", path)
+		if !n.Has("provider") && !t.Reference && !n.Has("client") && !n.Has("reference") {
+			s.Bad(n.At, "%s has no provider: name one, or mark it as reference: true or as private to a client", path)
 		}
-		b.bad = b.host == "" && has(n, "host")
+		b.bad = b.host == "" && n.Has("host")
 		s.checks(&t, b, n, checks, path)
 		if named {
 			s.out.Targets = append(s.out.Targets, t)
@@ -71,12 +72,12 @@ func (s *schema) targets() func(int, *node, string) {
 }
 
 // depends reads the shared components under a target.
-func (s *schema) depends(into *[]string) read {
-	return s.each(16, func(_ int, n *node, path string) {
+func (s *schema) depends(into *[]string) strict.Read {
+	return s.Each(16, func(_ int, n *strict.Node, path string) {
 		var id string
-		s.id(&id)(n, path)
+		s.ID(&id)(n, path)
 		if id != "" && slices.Contains(*into, id) {
-			s.wrong(n, path, "is given twice: remove one")
+			s.Wrong(n, path, "is given twice: remove one")
 			return
 		}
 		if id != "" {
@@ -87,19 +88,19 @@ func (s *schema) depends(into *[]string) read {
 
 // reference takes an id that must be defined somewhere in the file. known nil
 // means that any id will do.
-func (s *schema) reference(into *string, take func(*string) read, what string, known func() []string) read {
-	return func(n *node, path string) {
+func (s *schema) reference(into *string, take func(*string) strict.Read, what string, known func() []string) strict.Read {
+	return func(n *strict.Node, path string) {
 		take(into)(n, path)
 		id := *into
 		if id == "" {
 			return
 		}
-		s.later = append(s.later, func() {
+		s.Later(func() {
 			ids := known()
 			if ids == nil || slices.Contains(ids, id) {
 				return
 			}
-			s.wrong(n, path, "no such %s%s; define it under %ss", what, didYouMean(id, ids), what)
+			s.Wrong(n, path, "no such %s%s; define it under %ss", what, strict.DidYouMean(id, ids), what)
 		})
 	}
 }
@@ -129,15 +130,15 @@ func (s *schema) clientIDs() []string {
 }
 
 // authority reads a PEM bundle.
-func (s *schema) authority(into *string) read {
-	return func(n *node, path string) {
+func (s *schema) authority(into *string) strict.Read {
+	return func(n *strict.Node, path string) {
 		var text string
-		s.text(&text, maxCA)(n, path)
+		s.Text(&text, maxCA)(n, path)
 		if text == "" {
 			return
 		}
 		if err := validPEM([]byte(text)); err != nil {
-			s.bad(n.at, "%s: %v", path, err)
+			s.Bad(n.At, "%s: %v", path, err)
 			return
 		}
 		*into = text
@@ -145,8 +146,8 @@ func (s *schema) authority(into *string) read {
 }
 
 // authorityFile reads the PEM bundle of a file.
-func (s *schema) authorityFile(into *string) read {
-	return func(n *node, path string) {
+func (s *schema) authorityFile(into *string) strict.Read {
+	return func(n *strict.Node, path string) {
 		var name string
 		s.path(&name)(n, path)
 		if name == "" {
@@ -157,7 +158,7 @@ func (s *schema) authorityFile(into *string) read {
 			err = validPEM(text)
 		}
 		if err != nil {
-			s.wrong(n, path, "%v", err)
+			s.Wrong(n, path, "%v", err)
 			return
 		}
 		s.digest.Write(text)
@@ -173,7 +174,7 @@ func validPEM(text []byte) error {
 			break
 		}
 		if block.Type != "CERTIFICATE" {
-			return fmt.Errorf("holds a PEM block of type %q: give certificates only, never a key", clip(block.Type, 40))
+			return fmt.Errorf("holds a PEM block of type %q: give certificates only, never a key", strict.Clip(block.Type, 40))
 		}
 		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
 			return fmt.Errorf("certificate %d cannot be read: %v", count+1, err)
@@ -187,26 +188,29 @@ func validPEM(text []byte) error {
 }
 
 // checks reads the checks of t and gives them their ids.
-func (s *schema) checks(t *Target, b base, target, n *node, path string) {
+func (s *schema) checks(t *Target, b base, target, n *strict.Node, path string) {
 	path += ".checks"
-	if n == nil || n.kind == list && len(n.items) == 0 {
-		s.bad(target.at, "%s is missing: say how to ask, such as checks: [dns, http]", path)
+	if n == nil || n.Kind == strict.List && len(n.Items) == 0 {
+		s.Bad(target.At, "%s is missing: say how to ask, such as checks: [dns, http]", path)
 		return
 	}
 	first := map[string]int{}
-	s.each(maxChecks, func(_ int, n *node, path string) {
+	s.Each(maxChecks, func(_ int, n *strict.Node, path string) {
 		c, id, ok := s.check(n, path, b)
 		if !ok {
 			return
 		}
 		if id == "" {
 			id = c.Spec.Kind.String()
+			if c.Spec.Family != 0 {
+				id += c.Spec.Family.String() // http4 and http6 of one target, side by side
+			}
 		}
 		if line, twice := first[id]; twice {
-			s.bad(n.at, "%s: this target already has a check %q on line %d: give this one an id of its own", path, id, line)
+			s.Bad(n.At, "%s: this target already has a check %q on line %d: give this one an id of its own", path, id, line)
 			return
 		}
-		first[id] = n.at.line
+		first[id] = n.At.Line
 		c.ID, c.Target = t.ID+"/"+id, t.ID
 		t.Checks = append(t.Checks, c)
 	})(n, path)

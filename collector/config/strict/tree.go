@@ -1,8 +1,9 @@
-package config
+package strict
 
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -19,52 +20,64 @@ import (
 // anchor instead of copying it, so a "billion laughs" file stays as small in
 // memory as it is on disk.
 
+// MaxSource is how long a source may be, in bytes; a fleet of 5,000 targets
+// needs about 1 MiB.
+const MaxSource = 4 << 20
+
 const (
-	maxSource = 4 << 20 // bytes; a fleet of 5,000 targets needs about 1 MiB
-	maxIndent = 256     // columns of block indentation, hence block nesting
-	maxFlow   = 32      // nested [ ] and { }
-	maxMarks  = 4       // anchors and tags in a row
-	maxKeys   = 2000    // in one block
+	maxIndent = 256  // columns of block indentation, hence block nesting
+	maxFlow   = 32   // nested [ ] and { }
+	maxMarks  = 4    // anchors and tags in a row
+	maxKeys   = 2000 // in one block
 	maxNodes  = 400_000
 )
 
-type kind uint8
+// Kind is what a value is.
+type Kind uint8
 
+// The kinds of values.
 const (
-	null kind = iota
-	scalar
-	list
-	object
+	Null   Kind = iota // nothing was written
+	Scalar             // one value; what it means is for the reader to say
+	List
+	Object
 )
 
-func (k kind) String() string {
+// String names k as messages do.
+func (k Kind) String() string {
 	return [...]string{"nothing", "a single value", "a list", "a block of key: value"}[k]
 }
 
-// place is a position in the source, both from 1.
-type place struct{ line, column int }
+// Place is a position in the source, both from 1; the column in characters.
+type Place struct{ Line, Column int }
 
-// node is a value of the file.
-type node struct {
-	kind   kind
-	at     place
-	text   string // of a scalar
-	quoted bool   // a scalar in quotes is never a number or a boolean
-	items  []*node
-	fields []field
+// Node is a value of the file.
+type Node struct {
+	Kind   Kind
+	At     Place
+	Text   string  // of a scalar
+	Quoted bool    // a scalar in quotes is never a number or a boolean
+	Items  []*Node // of a list
+	Fields []Field // of an object, in the order of the file, doubles included
 }
 
-// field is one key of an object, in the order of the file.
-type field struct {
-	key   string
-	at    place // of the key
-	value *node
+// Has says whether the object n has the key.
+func (n *Node) Has(key string) bool {
+	return slices.ContainsFunc(n.Fields, func(f Field) bool { return f.Key == key })
 }
 
-// parseTree reads src. On failure the problems say why; there is no tree then.
-func parseTree(file string, src []byte) (root *node, problems Problems) {
-	if len(src) > maxSource {
-		return nil, Problems{{file, 1, 1, fmt.Sprintf("the file has %d bytes, at most %d are read: split the fleet, or generate less", len(src), maxSource)}}
+// Field is one key of an object.
+type Field struct {
+	Key   string
+	At    Place // of the key
+	Value *Node // never nil
+}
+
+// Parse reads src, the text of the file that is named file. On failure the
+// problems say why; there is no tree then. An empty source is a Null.
+func Parse(file string, src []byte) (root *Node, problems Problems) {
+	if len(src) > MaxSource {
+		return nil, Problems{{file, 1, 1, fmt.Sprintf("the file has %d bytes, at most %d are read: split the fleet, or generate less", len(src), MaxSource)}}
 	}
 	defer func() {
 		// The library is not ours; a panic in it is a file that cannot be read.
@@ -74,13 +87,13 @@ func parseTree(file string, src []byte) (root *node, problems Problems) {
 	}()
 	tokens := lexer.Tokenize(string(src))
 	if p, text := excess(tokens); text != "" {
-		return nil, Problems{{file, p.line, p.column, text}}
+		return nil, Problems{{file, p.Line, p.Column, text}}
 	}
 	parsed, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		return nil, Problems{syntaxProblem(file, err)}
 	}
-	b := builder{file: file, anchors: map[string]*node{}}
+	b := builder{file: file, anchors: map[string]*Node{}}
 	for i, doc := range parsed.Docs {
 		switch {
 		case doc.Body == nil:
@@ -95,20 +108,20 @@ func parseTree(file string, src []byte) (root *node, problems Problems) {
 		return nil, b.problems
 	}
 	if root == nil {
-		root = &node{kind: null, at: place{1, 1}}
+		root = &Node{Kind: Null, At: Place{1, 1}}
 	}
 	return root, nil
 }
 
 // excess says where tokens go beyond what the parser should be given: it
 // recurses per level, and its time grows with the square of the keys in a block.
-func excess(tokens token.Tokens) (at place, text string) {
+func excess(tokens token.Tokens) (at Place, text string) {
 	const deep = "nested too deeply: nothing in this file needs more than 6 levels"
 	flow, marks := 0, 0
 	var keys [maxFlow + maxIndent + 2]int                               // per level: by nesting in flow, else by column
 	forget := func(level int) { clear(keys[min(level+1, len(keys)):]) } // what is deeper than level
 	for _, t := range tokens {
-		at := place{t.Position.Line, t.Position.Column}
+		at := Place{t.Position.Line, t.Position.Column}
 		if t.Type == token.AnchorType || t.Type == token.TagType {
 			marks++
 		} else if t.Type != token.StringType { // an anchor's name is a string token
@@ -122,9 +135,9 @@ func excess(tokens token.Tokens) (at place, text string) {
 		case token.SequenceEndType, token.MappingEndType:
 			flow = max(0, flow-1)
 		case token.SequenceEntryType, token.MappingKeyType:
-			level = at.column
+			level = at.Column
 		case token.MappingValueType:
-			level = at.column
+			level = at.Column
 			if t.Prev != nil {
 				level = t.Prev.Position.Column
 			}
@@ -146,7 +159,7 @@ func excess(tokens token.Tokens) (at place, text string) {
 			return at, fmt.Sprintf("more than %d keys in one block: is this a fleet file?", maxKeys)
 		}
 	}
-	return place{}, ""
+	return Place{}, ""
 }
 
 // syntaxProblem translates the library's refusal.
@@ -167,7 +180,7 @@ func firstLine(s string) string {
 }
 
 // where is the place of n's first character.
-func where(n ast.Node) place {
+func where(n ast.Node) Place {
 	t := n.GetToken()
 	switch m := n.(type) {
 	case *ast.MappingNode:
@@ -178,52 +191,52 @@ func where(n ast.Node) place {
 		t = m.Key.GetToken()
 	}
 	if t == nil || t.Position == nil {
-		return place{1, 1}
+		return Place{1, 1}
 	}
-	return place{max(1, t.Position.Line), max(1, t.Position.Column)}
+	return Place{max(1, t.Position.Line), max(1, t.Position.Column)}
 }
 
 // builder makes nodes of the library's.
 type builder struct {
 	file     string
-	anchors  map[string]*node
+	anchors  map[string]*Node
 	count    int
 	problems Problems
 }
 
-func (b *builder) add(at place, text string) {
-	if len(b.problems) < maxProblems {
-		b.problems = append(b.problems, Problem{b.file, at.line, at.column, text})
+func (b *builder) add(at Place, text string) {
+	if len(b.problems) < MaxProblems {
+		b.problems = append(b.problems, Problem{b.file, at.Line, at.Column, text})
 	}
 }
 
-func (b *builder) build(n ast.Node, depth int) *node {
-	out := &node{kind: null}
+func (b *builder) build(n ast.Node, depth int) *Node {
+	out := &Node{Kind: Null}
 	if n == nil {
-		out.at = place{1, 1}
+		out.At = Place{1, 1}
 		return out
 	}
-	out.at = where(n)
+	out.At = where(n)
 	if b.count++; b.count > maxNodes || depth > maxIndent {
 		if b.count == maxNodes+1 {
-			b.add(out.at, fmt.Sprintf("the file has more than %d values: split the fleet", maxNodes))
+			b.add(out.At, fmt.Sprintf("the file has more than %d values: split the fleet", maxNodes))
 		}
 		return out
 	}
 	switch n := n.(type) {
 	case *ast.NullNode:
 	case *ast.MappingNode:
-		out.kind = object
+		out.Kind = Object
 		for _, v := range n.Values {
-			out.fields = append(out.fields, b.field(v, depth))
+			out.Fields = append(out.Fields, b.field(v, depth))
 		}
 	case *ast.MappingValueNode:
-		out.kind = object
-		out.fields = append(out.fields, b.field(n, depth))
+		out.Kind = Object
+		out.Fields = append(out.Fields, b.field(n, depth))
 	case *ast.SequenceNode:
-		out.kind = list
+		out.Kind = List
 		for _, v := range n.Values {
-			out.items = append(out.items, b.build(v, depth+1))
+			out.Items = append(out.Items, b.build(v, depth+1))
 		}
 	case *ast.AnchorNode:
 		value := b.build(n.Value, depth+1)
@@ -234,44 +247,44 @@ func (b *builder) build(n ast.Node, depth int) *node {
 		if value, ok := b.anchors[name]; ok {
 			return value
 		}
-		b.add(out.at, fmt.Sprintf("alias *%s has no anchor before it: write &%s where the value is first used", name, name))
+		b.add(out.At, fmt.Sprintf("alias *%s has no anchor before it: write &%s where the value is first used", name, name))
 	case *ast.TagNode:
-		b.add(out.at, fmt.Sprintf("tag %s is not supported: remove it", n.Start.Value))
+		b.add(out.At, fmt.Sprintf("tag %s is not supported: remove it", n.Start.Value))
 	default:
 		b.scalar(out, n)
 	}
 	return out
 }
 
-func (b *builder) scalar(out *node, n ast.Node) {
-	out.kind = scalar
+func (b *builder) scalar(out *Node, n ast.Node) {
+	out.Kind = Scalar
 	switch n := n.(type) {
 	case *ast.StringNode:
-		out.text = n.Value
-		out.quoted = n.Token.Type == token.SingleQuoteType || n.Token.Type == token.DoubleQuoteType
+		out.Text = n.Value
+		out.Quoted = n.Token.Type == token.SingleQuoteType || n.Token.Type == token.DoubleQuoteType
 	case *ast.LiteralNode:
-		out.text, out.quoted = n.Value.Value, true
+		out.Text, out.Quoted = n.Value.Value, true
 		if t := n.Value.GetToken(); t != nil {
-			out.at = place{max(1, t.Position.Line), max(1, t.Position.Column)}
+			out.At = Place{max(1, t.Position.Line), max(1, t.Position.Column)}
 		}
 	default:
-		out.text = strings.TrimSpace(n.GetToken().Value)
+		out.Text = strings.TrimSpace(n.GetToken().Value)
 	}
 }
 
-func (b *builder) field(v *ast.MappingValueNode, depth int) field {
+func (b *builder) field(v *ast.MappingValueNode, depth int) Field {
 	at := where(v.Key)
 	if _, merge := v.Key.(*ast.MergeKeyNode); merge {
 		b.add(at, "merge keys (<<) are not supported: write the fields out, or alias a whole value")
-		return field{key: "<<", at: at, value: &node{at: at}}
+		return Field{Key: "<<", At: at, Value: &Node{At: at}}
 	}
 	key := v.Key.GetToken().Value
 	if s, ok := v.Key.(*ast.StringNode); ok {
 		key = s.Value
 	}
 	value := b.build(v.Value, depth+1)
-	if value.kind == null {
-		value.at = at // an absent value has no place of its own
+	if value.Kind == Null {
+		value.At = at // an absent value has no place of its own
 	}
-	return field{key: key, at: at, value: value}
+	return Field{Key: key, At: at, Value: value}
 }

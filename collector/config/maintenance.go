@@ -1,0 +1,119 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"picket/collector/config/strict"
+)
+
+// Bounds of maintenance windows. A longer one is no planned work: it is a
+// target that should not be watched.
+const (
+	maxWindows     = 1000
+	maxMaintenance = 14 * 24 * time.Hour
+)
+
+// Maintenance is a window of planned work, in which what matches is not judged:
+// nobody is told, and nobody who is worked on is a witness. "" matches anything.
+type Maintenance struct {
+	From, To                          time.Time // To is not part of it
+	Provider, Service, Region, Target string
+	Client, Site                      string // who looks; the client also of private targets
+	Note                              string // for people
+}
+
+// name tells windows apart in a diff.
+func (m Maintenance) name() string {
+	parts := []string{m.From.UTC().Format(time.RFC3339), "to", m.To.UTC().Format(time.RFC3339)}
+	for _, v := range []struct{ key, value string }{
+		{"provider", m.Provider}, {"service", m.Service}, {"region", m.Region}, {"target", m.Target}, {"client", m.Client}, {"site", m.Site},
+	} {
+		if v.value != "" {
+			parts = append(parts, v.key+" "+v.value)
+		}
+	}
+	if len(parts) == 3 {
+		parts = append(parts, "everything")
+	}
+	return strings.Join(parts, " ")
+}
+
+// maintenance reads the windows. A name that no target has would match nothing,
+// and the work would be told as an outage: it is a problem. Sites are enrolled
+// by tokens, so their names are not known here.
+func (s *schema) maintenance(_ int, n *strict.Node, path string) {
+	var m Maintenance
+	var from, to *strict.Node
+	s.Object(n, path, strict.Keys{
+		"from":     func(n *strict.Node, path string) { from = n; s.moment(&m.From)(n, path) },
+		"to":       func(n *strict.Node, path string) { to = n; s.moment(&m.To)(n, path) },
+		"provider": s.watched(&m.Provider, "provider", func(t Target) string { return t.Provider }),
+		"service":  s.watched(&m.Service, "service", func(t Target) string { return t.Service }),
+		"region":   s.watched(&m.Region, "region", func(t Target) string { return t.Region }),
+		"target":   s.watched(&m.Target, "target", func(t Target) string { return t.ID }),
+		"client":   s.reference(&m.Client, s.client, "client", s.clientIDs),
+		"site":     s.Line(&m.Site, 200),
+		"note":     s.Line(&m.Note, 200),
+	})
+	switch {
+	case n.Kind != strict.Object:
+		return
+	case from == nil || to == nil:
+		s.Bad(n.At, "%s needs from and to, such as {from: 2026-03-01T22:00:00Z, to: 2026-03-02T02:00:00Z, provider: azure}", path)
+		return
+	case m.From.IsZero() || m.To.IsZero():
+		return // told already
+	case !m.To.After(m.From):
+		s.Wrong(to, path+".to", "is not after from: correct one of them")
+		return
+	case m.To.Sub(m.From) > maxMaintenance:
+		s.Wrong(to, path+".to", "is %d days after from, at most 14: for longer, do not watch it", int(m.To.Sub(m.From).Hours()/24))
+		return
+	}
+	s.out.Maintenance = append(s.out.Maintenance, m)
+}
+
+// watched reads a name that some target of the file or of the catalogue has.
+func (s *schema) watched(into *string, what string, of func(Target) string) strict.Read {
+	return func(n *strict.Node, path string) {
+		s.ID(into)(n, path)
+		id := *into
+		if id == "" {
+			return
+		}
+		s.Later(func() {
+			targets := s.out.Targets
+			if s.catalogue != nil {
+				targets = slices.Concat(targets, s.catalogue.get().Targets)
+			}
+			known := map[string]bool{}
+			for _, t := range targets {
+				known[of(t)] = true
+			}
+			if !known[id] {
+				s.Wrong(n, path, "no target has this %s%s", what, strict.DidYouMean(id, slices.Sorted(maps.Keys(known))))
+			}
+		})
+	}
+}
+
+// moment reads a time as RFC 3339 writes it, with its zone.
+func (s *schema) moment(into *time.Time) strict.Read {
+	return func(n *strict.Node, path string) {
+		if !s.Expect(n, path, strict.Scalar) {
+			return
+		}
+		t, err := time.Parse(time.RFC3339, n.Text)
+		if err != nil {
+			s.Wrong(n, path, "not a time with its zone: write it like 2026-03-01T22:00:00Z or 2026-03-01T22:00:00+01:00")
+			return
+		}
+		*into = t.UTC()
+	}
+}
+
+func maintenanceChange(a, b Maintenance) string { return fmt.Sprintf("note %q -> %q", a.Note, b.Note) }
