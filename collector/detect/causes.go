@@ -47,6 +47,8 @@ func causeTexts() map[probes.Cause]wording {
 		probes.HTTPStatus:     {"it answers with errors", "they answer with errors"},
 		probes.HTTPBody:       {"it answers with the wrong content", "they answer with the wrong content"},
 		probes.HTTPReset:      {"it cuts requests off", "they cut requests off"},
+		probes.Slow:           {"it answers late", "they answer late"},
+		probes.Lossy:          {"some requests fail", ""},
 		probes.HTTPMalformed:  {"its answers are unreadable", "their answers are unreadable"},
 	}
 }

@@ -24,6 +24,7 @@ type cell struct {
 	cause   probes.Cause
 	voted   bool // the failing spell was confirmed by a vote
 	worked  bool // it has been good once
+	pace    pace // drift.go
 }
 
 // scheduled takes a scheduled result; false if it is old news (the live and the
@@ -56,9 +57,10 @@ func (c *cell) scheduled(start int64, o probes.Outcome, cause probes.Cause, know
 	return true
 }
 
-// vote takes a vote's word for the state, not for the streaks: closing goes by
-// scheduled results alone.
-func (c *cell) vote(start int64, a vantage.Answer, cause probes.Cause) {
+// take takes a vote's word for the state, not for the streaks: closing goes by
+// scheduled results alone. Call [agent.vote], which keeps the agent's list of
+// failing checks besides.
+func (c *cell) take(start int64, a vantage.Answer, cause probes.Cause) {
 	switch a {
 	case vantage.Up, vantage.Degraded:
 		c.see(start, probes.Up, probes.None)
@@ -66,6 +68,31 @@ func (c *cell) vote(start int64, a vantage.Answer, cause probes.Cause) {
 		c.ok = 0
 		c.see(start, probes.Down, cause)
 		c.voted = c.outcome == probes.Down
+	}
+}
+
+// vote takes a vote's word about check i.
+func (a *agent) vote(i uint32, start int64, v vantage.Answer, cause probes.Cause) {
+	c := &a.cells[i]
+	c.take(start, v, cause)
+	a.mark(i, c.outcome == probes.Down)
+}
+
+// mark keeps failing, one bit per check: who looks for trouble reads a few words
+// instead of all cells.
+func (a *agent) mark(i uint32, down bool) {
+	if bit := uint64(1) << (i & 63); down {
+		a.failing[i>>6] |= bit
+	} else {
+		a.failing[i>>6] &^= bit
+	}
+}
+
+// remark makes failing anew for other cells.
+func (a *agent) remark() {
+	a.failing = make([]uint64, (len(a.cells)+63)/64)
+	for i := range a.cells {
+		a.mark(uint32(i), a.cells[i].outcome == probes.Down)
 	}
 }
 
@@ -129,23 +156,24 @@ type view struct {
 	last  int64 // newest observation
 	cause probes.Cause
 	check uint32
+	// vouches is the highest layer for which its good answers speak.
+	vouches probes.Layer
 }
 
 // agentView reads a target at an agent. Observations count that began after
 // since (ms), or, with since 0, that are still fresh at now. Good answers count
 // only if they vouch for layer. Pings never count.
 func (e *Engine) agentView(a *agent, t *target, now time.Time, since int64, layer probes.Layer) view {
-	var v view
-	v.well = true
+	v := view{well: true}
 	at := ms(now)
 	for _, i := range t.checks {
-		ch, c := &e.checks[i], &a.cells[i]
-		if ch.reach == probes.LayerNone || c.outcome == probes.Unknown {
+		l, c := e.lenses[i], &a.cells[i]
+		if l.reach == probes.LayerNone || c.outcome == probes.Unknown {
 			continue
 		}
 		old := c.view < since
 		if since == 0 {
-			old = c.view < at-ch.fresh.Milliseconds()
+			old = c.view < at-l.fresh
 		}
 		if old || c.outcome == probes.Down && c.unfit() {
 			continue
@@ -154,8 +182,7 @@ func (e *Engine) agentView(a *agent, t *target, now time.Time, since int64, laye
 			v.well = false
 		}
 		if c.outcome == probes.Down {
-			l := c.cause.Layer()
-			if !v.down || lower(l, v.cause.Layer()) {
+			if !v.down || lower(c.cause.Layer(), v.cause.Layer()) {
 				v.cause, v.check = c.cause, i
 			}
 			if !v.down || c.first < v.first {
@@ -163,8 +190,8 @@ func (e *Engine) agentView(a *agent, t *target, now time.Time, since int64, laye
 			}
 			v.has, v.down = true, true
 			v.sure = v.sure || c.voted || c.fails >= 2
-		} else if ch.reach >= layer {
-			v.has = true
+		} else if l.reach >= layer {
+			v.has, v.vouches = true, max(v.vouches, l.reach)
 		} else {
 			continue
 		}
@@ -172,6 +199,9 @@ func (e *Engine) agentView(a *agent, t *target, now time.Time, since int64, laye
 	}
 	return v
 }
+
+// topLayer is the highest there is.
+const topLayer = probes.LayerHTTP
 
 // lower says whether layer a is below b; no layer is the highest.
 func lower(a, b probes.Layer) bool {
@@ -183,16 +213,29 @@ func lower(a, b probes.Layer) bool {
 
 // siteView combines the agents of a site: up if any says so, down if all do.
 func (e *Engine) siteView(s *site, t *target, now time.Time, since int64, layer probes.Layer) view {
+	if len(s.agents) == 1 {
+		if v := e.agentView(s.agents[0], t, now, since, layer); v.has {
+			return v
+		}
+		return view{}
+	}
 	var out view
+	if len(e.upkeep.active) > 0 && e.maintained(s, t) {
+		return out
+	}
 	for _, a := range s.agents {
 		v := e.agentView(a, t, now, since, layer)
 		if !v.has {
 			continue
 		}
+		if v.down { // if another agent reaches it, that says so at any layer
+			v.vouches = topLayer
+		}
 		if !v.down {
 			if out.has && !out.down {
 				v.well = v.well && out.well
 			}
+			v.vouches = max(v.vouches, out.vouches)
 			v.last = max(v.last, out.last)
 			out = v
 			continue
@@ -204,7 +247,7 @@ func (e *Engine) siteView(s *site, t *target, now time.Time, since int64, layer 
 			out.first, out.last = min(out.first, v.first), max(out.last, v.last)
 			out.sure = out.sure && v.sure
 		default:
-			out.last = max(out.last, v.last)
+			out.last, out.vouches = max(out.last, v.last), topLayer
 		}
 	}
 	return out

@@ -7,10 +7,6 @@ import (
 	"picket/probes"
 )
 
-// restless is how often a verdict is made anew when nothing has stirred: what
-// changes then is only the age of data and who may vote.
-const restless = 5 * time.Second
-
 // care runs once a second: it keeps the books and looks after open incidents.
 func (e *Engine) care(now time.Time) {
 	for _, s := range e.sites {
@@ -18,19 +14,22 @@ func (e *Engine) care(now time.Time) {
 			s.votedAt = now
 		}
 	}
+	e.maintain(now)
+	e.standAlone(now)
 	e.prune(now)
 	e.stops(now)
 	for _, l := range slices.Clone(e.open) {
 		e.tend(now, l)
 	}
+	e.recheck(now)
 	e.hindsight(now)
+	e.references(now)
+	e.lookBack(now)
 	e.thaw(now)
+	e.carePools(now)
+	e.careSlows(now)
 	e.recent = slices.DeleteFunc(e.recent, func(l *live) bool { return now.Sub(l.inc.Resolved) > e.rule.Reopen })
-	for _, t := range e.targets {
-		if t.stirred || now.Sub(t.verdict.At) >= restless {
-			e.verdict(now, t)
-		}
-	}
+	e.reconsider(now)
 	e.flush(now)
 }
 
@@ -58,12 +57,13 @@ func (e *Engine) tend(now time.Time, l *live) {
 	case !recovering && !h.well:
 		l.lastBad = now
 		e.narrow(now, l)
+		e.linger(now, l)
 	case !recovering:
 		l.healthy, l.inc.Recovered = now, now
-		l.inc.State = Recovering
+		l.inc.State, l.inc.Easing = Recovering, false
 		l.pauseFrom, l.pauseTo = time.Time{}, time.Time{}
 		e.announce(now, l, Changed)
-	case h.well && now.Sub(l.healthy) >= e.rule.CloseAfter && now.Sub(l.inc.Opened) >= e.rule.MinOpen:
+	case h.well && now.Sub(l.healthy) >= e.closeAfter(l) && now.Sub(l.inc.Opened) >= e.rule.MinOpen:
 		left := e.stillSilent(l)
 		e.close(now, l, Healthy)
 		for _, s := range left { // the network is back, this site is not
@@ -84,6 +84,9 @@ type health struct {
 // ours tells of nearly everything at once, so one target that fails again is
 // not yet that side; what blames a cloud is back with any of its targets.
 func (e *Engine) healthOf(now time.Time, l *live) health {
+	if l.mild() {
+		return e.mildHealth(now, l)
+	}
 	heard := e.wellSilence(l)
 	h := health{well: heard, calm: heard, seen: true, relapsed: !heard}
 	again, n := 0, 0
@@ -105,7 +108,7 @@ func (e *Engine) healthOf(now time.Time, l *live) health {
 			l.well[id] = now
 		}
 	}
-	if l.scope.kind == KindSite || l.scope.kind == KindNetwork {
+	if l.scope.kind == KindSite || l.scope.kind == KindNetwork || l.scope.kind == KindVRegion {
 		if n > 0 && len(l.quiet) == 0 && !h.well {
 			c := e.contrastTo(now, l.scope, l.inc.Targets)
 			h.seen = h.seen && c.clear(e.rule)
@@ -125,8 +128,10 @@ func (e *Engine) relapse(now time.Time, l *live) {
 	inc := &l.inc
 	l.pauseFrom, l.pauseTo = inc.Recovered, now
 	l.healthy, inc.Recovered, l.lastBad = time.Time{}, time.Time{}, now
+	l.recheck, l.tail = easing{}, tail{}
+	e.turnedBad(now, l)
 	inc.State = State(inc.Confidence)
-	if c := e.failingNow(now, l); c.down > 0 {
+	if c := e.failingNow(now, l); c.down > 0 && !l.mild() {
 		inc.DownSites, inc.Sites, inc.DownNetworks, inc.Networks = c.down, c.sites, c.downNets, c.nets
 		r := &inc.Reason
 		r.DownSites, r.Sites, r.DownNetworks, r.Networks = c.down, c.sites, c.downNets, c.nets
@@ -149,7 +154,7 @@ func (e *Engine) failingNow(now time.Time, l *live) failing {
 		has, down := false, false
 		for _, id := range l.inc.Targets {
 			if t := e.targetByID[id]; t != nil && t.concerns(s) && e.counts(now, l, s) {
-				v := e.siteView(s, t, now, 0, probes.LayerNone)
+				v := e.siteView(s, t.over(l.scope.family), now, 0, probes.LayerNone)
 				has, down = has || v.has, down || v.down && v.sure
 			}
 		}
@@ -203,6 +208,7 @@ func (e *Engine) healthAt(now time.Time, l *live, t *target) health {
 	layer := l.layer()
 	nets := map[string]*tallyPair{}
 	former, heard, back, down := 0, 0, 0, 0
+	var left rest
 	for _, s := range e.sites {
 		if !l.scope.looks(s) || !t.concerns(s) {
 			continue
@@ -214,7 +220,7 @@ func (e *Engine) healthAt(now time.Time, l *live, t *target) health {
 		if !e.counts(now, l, s) {
 			continue
 		}
-		v := e.siteView(s, t, now, 0, layer)
+		v := e.siteView(s, t.over(l.scope.family), now, 0, layer)
 		if !v.has {
 			continue
 		}
@@ -233,19 +239,21 @@ func (e *Engine) healthAt(now time.Time, l *live, t *target) health {
 			if !v.down && v.well {
 				back++
 			}
+			if v.down && v.sure && now.Sub(fromMS(v.first)) >= e.rule.CloseAfter {
+				left.add(s)
+			}
 		}
 	}
-	f, downNets := 0.0, 0
+	downNets := 0
 	for _, p := range nets {
-		f += float64(p.d) / float64(p.n)
 		if p.d > 0 {
 			downNets++
 		}
 	}
 	var h health
-	low := f <= e.rule.CloseShare*float64(len(nets))+1e-9
+	low := balanced(nets) <= e.rule.CloseShare+1e-9
 	h.seen = heard > 0 && 2*heard >= former || former == 0 && len(nets) > 0
-	h.calm = h.seen && low
+	h.calm = h.seen && low && !(l.scope.kind.ProviderSide() && left.more)
 	h.well = h.calm && float64(back) >= e.rule.CloseSites*float64(former)
 	switch {
 	case l.scope.kind == KindSite || l.inc.Confidence == ConfidenceSuspected:
@@ -275,58 +283,4 @@ func (l *live) failed(site, target string) bool {
 		return ev.Answer == "down"
 	}
 	return len(l.proof) >= maxEvidence && l.failing[site]
-}
-
-// narrow gives a provider-side incident a smaller label under its id once part
-// of it has been well for as long as closing takes (amendment 18).
-func (e *Engine) narrow(now time.Time, l *live) {
-	if !l.scope.kind.ProviderSide() || len(l.inc.Targets) < 2 {
-		return
-	}
-	var left []*target
-	for _, id := range l.inc.Targets {
-		t := e.targetByID[id]
-		if t == nil {
-			continue
-		}
-		if since := l.well[id]; since.IsZero() || now.Sub(since) < e.rule.CloseAfter {
-			left = append(left, t)
-		} else {
-			t.out, t.outAt = Decision{}, time.Time{}
-		}
-	}
-	if len(left) == 0 || len(left) == len(l.inc.Targets) {
-		return
-	}
-	sc := smallest(left)
-	if !e.contains(l.scope, sc) {
-		sc = l.scope
-	}
-	l.scope = sc
-	l.inc.Targets = nil
-	for _, t := range left {
-		l.inc.Targets = append(l.inc.Targets, t.ID)
-	}
-	slices.Sort(l.inc.Targets)
-	e.announce(now, l, Changed)
-}
-
-// smallest is the least scope that holds all targets (at least one, of one provider).
-func smallest(ts []*target) scope {
-	sc := targetScope(ts[0])
-	if len(ts) == 1 {
-		return sc
-	}
-	region, service := sc.region != "", sc.service != ""
-	for _, t := range ts[1:] {
-		region = region && t.Region == sc.region
-		service = service && t.Service == sc.service
-	}
-	switch {
-	case region:
-		return scope{kind: KindProviderRegion, provider: sc.provider, region: sc.region}
-	case service:
-		return scope{kind: KindService, provider: sc.provider, service: sc.service}
-	}
-	return scope{kind: KindProvider, provider: sc.provider}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"picket/internal/vantage"
 	"picket/probes"
 )
 
@@ -13,6 +14,20 @@ func (e *Engine) want(now time.Time, wait time.Duration) {
 	if t := now.Add(wait); e.emitAt.IsZero() || t.Before(e.emitAt) {
 		e.emitAt = t
 	}
+}
+
+// largeFleet is the number of pairs of site and target from which on an
+// explanation takes a noticeable part of a second.
+const largeFleet = 100_000 // [E]
+
+// explainNow explains at once. A large fleet waits until EmitWait has passed
+// since the last time: a round that ends should not cost a look at all pairs.
+func (e *Engine) explainNow(now time.Time) {
+	if next := e.explained.Add(e.rule.EmitWait); len(e.sites)*len(e.targets) >= largeFleet && now.Before(next) {
+		e.want(now, next.Sub(now))
+		return
+	}
+	e.explain(now)
 }
 
 // prune forgets suspicions that a later answer has refuted, and those older
@@ -61,63 +76,72 @@ func (e *Engine) calledOut(now time.Time, t *target) bool {
 // disturbance) fails: an open port says nothing about a broken certificate.
 func (e *Engine) rows(now time.Time) ([]row, *world) {
 	t0 := e.dawn(now)
-	var rows []row
+	if !e.underWay() && e.hopeless(now, t0) {
+		return nil, nil
+	}
+	rows := make([]row, 0, len(e.sites)*len(e.targets))
 	causes := map[probes.Cause]int{}
 	byTarget := make([]map[probes.Cause]int, len(e.targets))
+	able := make([]int8, len(e.providers)) // of one site: 0 not asked, 1 yes, -1 no
 	for _, s := range e.sites {
+		clear(able)
 		for _, t := range e.targets {
 			if t.Reference || !t.concerns(s) {
 				continue
 			}
-			v := e.siteView(s, t, now, t0, probes.LayerNone)
-			if !v.has {
-				continue
-			}
-			rows = append(rows, row{s: s, t: t, down: v.down, first: v.first, last: v.last, cause: v.cause, check: v.check})
-			if v.down {
-				causes[v.cause]++
-				if byTarget[t.i] == nil {
-					byTarget[t.i] = map[probes.Cause]int{}
+			for _, f := range t.families {
+				v := e.siteView(s, t.over(f), now, t0, probes.LayerNone)
+				if !v.has {
+					continue
 				}
-				byTarget[t.i][v.cause]++
+				if able[t.vendor] == 0 {
+					able[t.vendor] = -1
+					if ok, _ := e.eligible(now, s, t.Provider); ok {
+						able[t.vendor] = 1
+					}
+				}
+				rows = append(rows, row{s: s, t: t, able: able[t.vendor] > 0, down: v.down, first: v.first, last: v.last,
+					cause: v.cause, check: v.check, edge: e.edgeOf(s, t), family: f, vouches: v.vouches})
+				if v.down {
+					causes[v.cause]++
+					if byTarget[t.i] == nil {
+						byTarget[t.i] = map[probes.Cause]int{}
+					}
+					byTarget[t.i][v.cause]++
+				}
 			}
 		}
 	}
 	if len(causes) == 0 {
 		return nil, nil
 	}
-	general, _ := majority(causes)
-	layerOf := func(t *target) probes.Layer {
-		if byTarget[t.i] == nil {
-			return general
-		}
-		l, _ := majority(byTarget[t.i])
-		return l
-	}
-	type key struct {
-		s *site
-		p string
-	}
-	able := map[key]bool{}
-	rows = slices.DeleteFunc(rows, func(r row) bool {
-		return !r.down && !e.siteView(r.s, r.t, now, t0, layerOf(r.t)).has
+	layers := layersOf(causes, byTarget)
+	rows = slices.DeleteFunc(rows, func(r row) bool { return !r.down && r.vouches < layers[r.t.i] })
+	return rows, e.world(func(t *target) bool {
+		l := layers[t.i]
+		return slices.ContainsFunc(t.checks, func(i uint32) bool { return e.checks[i].reach >= max(l, probes.LayerDNS) })
 	})
-	for i := range rows {
-		k := key{rows[i].s, rows[i].t.Provider}
-		ok, known := able[k]
-		if !known {
-			ok, _ = e.eligible(now, k.s, k.p)
-			able[k] = ok
+}
+
+// layersOf are the layers at which targets fail, by the majority; a target that
+// is well has that of the disturbance.
+func layersOf(causes map[probes.Cause]int, byTarget []map[probes.Cause]int) []probes.Layer {
+	general, _ := majority(causes)
+	out := make([]probes.Layer, len(byTarget))
+	for i, c := range byTarget {
+		if out[i] = general; c != nil {
+			out[i], _ = majority(c)
 		}
-		rows[i].able = ok
 	}
-	w := &world{rule: e.rule, targets: e.targets, providers: len(e.providers),
-		measured: func(t *target) bool {
-			l := layerOf(t)
-			return slices.ContainsFunc(t.checks, func(i uint32) bool { return e.checks[i].reach >= max(l, probes.LayerDNS) })
-		},
-		others: func(h *hypothesis) elsewhere { return lookElsewhere(rows, h) }}
-	return rows, w
+	return out
+}
+
+// underWay says whether an outage is open and not recovering: then there is
+// something to explain.
+func (e *Engine) underWay() bool {
+	return slices.ContainsFunc(e.open, func(l *live) bool {
+		return !l.mild() && len(l.inc.Targets) > 0 && l.inc.State != Recovering
+	})
 }
 
 // finding is an explanation in the words of an incident.
@@ -130,6 +154,14 @@ type finding struct {
 	first   int64
 	reason  Reason
 	conf    Confidence
+	// severity of the finding, "" means outage; rate is the failing share of a
+	// partial one, added and ratio how much slower a degraded one has become.
+	severity   Severity
+	rate       float64
+	added      time.Duration
+	ratio      float64
+	neighbours []Neighbour // why it is not the labels beside it
+	fading     bool        // rate is falling because it is over
 }
 
 // quorate says whether the finding's own counts could carry "confirmed".
@@ -139,13 +171,14 @@ func (f *finding) quorate(rule Rule) bool {
 
 // finding turns an explanation of the rows into one.
 func (h *hypothesis) finding() finding {
-	f := finding{scope: h.scope, targets: h.sortedTargets(), first: h.first}
+	f := finding{scope: h.scope, targets: h.sortedTargets(), first: h.first, neighbours: h.neighbours}
 	f.layer, f.cause = majority(h.causes)
 	for s, p := range h.sites {
 		if p.bad() {
 			f.sites = append(f.sites, s)
 		}
 	}
+	slices.SortFunc(f.sites, func(a, b *site) int { return a.i - b.i })
 	f.reason = Reason{Code: Explained, DownSites: len(f.sites), Sites: len(h.sites), Share: h.share()}
 	f.reason.DownNetworks, f.reason.Networks = h.networks()
 	return f
@@ -153,17 +186,17 @@ func (h *hypothesis) finding() finding {
 
 // fromRound is the finding that a round's decision makes by itself, for targets
 // that no broader explanation takes in.
-func fromRound(r *round) finding {
-	f := finding{scope: targetScope(r.t), targets: []string{r.t.ID}, reason: r.t.out.Reason, conf: r.t.out.Confidence, first: ms(r.since)}
+func (e *Engine) fromRound(now time.Time, r *round) finding {
+	f := finding{scope: targetScope(r.t).within(r.t.out.Region), targets: []string{r.t.ID}, reason: r.t.out.Reason, conf: r.t.out.Confidence, first: ms(r.since)}
 	causes := map[probes.Cause]int{}
 	for k := range r.electors {
 		el := &r.electors[k]
-		if el.ballot().Answer != 2 {
+		if el.ballot().Answer != vantage.Down || r.t.out.Region != "" && el.site.Region != r.t.out.Region {
 			continue
 		}
 		f.sites = append(f.sites, el.site)
 		for _, an := range el.answers {
-			if an.answer == 2 {
+			if an.answer == vantage.Down {
 				causes[an.cause]++
 				f.first = min(f.first, ms(an.start))
 			}
@@ -173,12 +206,15 @@ func fromRound(r *round) finding {
 		}
 	}
 	f.layer, f.cause = majority(causes)
+	if fam := r.t.out.Family; fam != 0 && e.wellOver(now, r.t, other(fam)) {
+		f.scope.family = fam
+	}
 	return f
 }
 
 // explain runs the explainer and turns what it finds into incidents.
 func (e *Engine) explain(now time.Time) {
-	e.emitAt = time.Time{}
+	e.emitAt, e.explained = time.Time{}, now
 	rows, w := e.rows(now)
 	held := map[scope]time.Time{}
 	taken := map[*target]bool{}
@@ -188,6 +224,9 @@ func (e *Engine) explain(now time.Time) {
 				e.blameProvider(now, h, taken)
 			} else {
 				e.blameOurs(now, h, held)
+				for t := range h.targets { // the region's internet, not each thing seen from there
+					taken[t] = taken[t] || h.kind == KindVRegion && t.out.Region == h.vregion
+				}
 			}
 		}
 	}
@@ -199,12 +238,19 @@ func (e *Engine) explain(now time.Time) {
 		if !e.calledOut(now, t) || taken[t] {
 			continue
 		}
-		l := e.incidentOf(t)
+		if t.out.Edge != "" {
+			continue // of an edge only the explainer knows whose it is
+		}
+		f := e.fromRound(now, t.last)
+		l := e.home(f)
+		if l == nil && e.partTells(t) {
+			continue
+		}
 		if l == nil && t.out.Path {
 			l = e.pathOf(t)
 		}
 		if l == nil && !e.siblingMayFollow(now, t) || l != nil && l.inc.Confidence.Rank() < t.out.Confidence.Rank() {
-			e.declare(now, fromRound(t.last))
+			e.declare(now, f)
 		}
 	}
 	e.flush(now)
@@ -213,45 +259,80 @@ func (e *Engine) explain(now time.Time) {
 // blameProvider declares a provider-side explanation if a round stands behind it.
 func (e *Engine) blameProvider(now time.Time, h *hypothesis, taken map[*target]bool) {
 	f := h.finding()
+	f.first = h.began(e.rule)
+	if e.partCovers(h) {
+		for t := range h.targets {
+			taken[t] = true
+		}
+		return
+	}
 	var best Decision
-	for t, p := range h.targets {
-		if p.bad() && e.calledOut(now, t) && !t.out.Path && t.out.Confidence.Rank() > best.Confidence.Rank() {
+	for _, id := range f.targets { // sorted: of equals the first
+		if t := e.targetByID[id]; e.calledOut(now, t) && t.out.backs(h.scope) && t.out.Confidence.Rank() > best.Confidence.Rank() {
 			best = t.out
 		}
 	}
 	f.conf = best.Confidence
+	if t := h.only(); best.Family != 0 && t != nil && h.saw(best.Family) && e.wellOver(now, t, other(best.Family)) {
+		f.scope.family = best.Family // nobody has looked over the other version since: it was well
+	}
 	if best.Out {
 		code, need, needNets, needShare := best.Reason.Code, best.Reason.Need, best.Reason.NeedNetworks, best.Reason.NeedShare
 		abstained := best.Reason.Abstained
-		if best.Confidence == ConfidenceConfirmed && !f.quorate(e.rule) {
+		if best.Confidence == ConfidenceConfirmed && !f.quorate(e.rule) || best.Confidence == ConfidenceProbable && f.reason.DownNetworks < e.rule.MFew {
 			return // who voted has gone meanwhile: the round speaks for itself
 		}
 		f.reason.Code, f.reason.Need, f.reason.NeedNetworks, f.reason.NeedShare, f.reason.Abstained = code, need, needNets, needShare, abstained
-	} else if e.ancestor(f.scope) == nil {
+	} else if e.home(f) == nil {
 		return // scheduled results alone open nothing
 	}
 	for t := range h.targets {
-		if h.kind == KindTarget && e.siblingMayFollow(now, t) {
+		if e.mayGrow(h, t) && e.siblingMayFollow(now, t) {
 			return
 		}
+	}
+	for t := range h.targets {
 		taken[t] = true
 	}
 	e.declare(now, f)
 }
 
-// siblingMayFollow holds back a lone target of a provider that has just had an
-// incident: most likely both are one, which the next rows will show.
+// mayGrow says whether an explanation is likely to become a wider one: that of a
+// lone target, or of some of the targets that a part of the fleet has lost already.
+func (e *Engine) mayGrow(h *hypothesis, t *target) bool {
+	switch h.kind {
+	case KindTarget, KindVRegionTarget:
+		return true
+	case KindService, KindProviderRegion:
+		return e.toldOfPart(t, func(sc scope) bool { return sc.vregion != "" || sc.kind == KindEdge })
+	}
+	return false
+}
+
+// siblingMayFollow holds back a lone target of a provider, or on a shared
+// component, that has just had an incident: most likely both are one, which the next rows will show.
 func (e *Engine) siblingMayFollow(now time.Time, t *target) bool {
 	if now.Sub(t.outAt) >= e.rule.Sibling || e.ancestor(targetScope(t)) != nil {
 		return false
 	}
 	for _, l := range e.open {
-		if l.scope.kind.ProviderSide() && l.scope.provider == t.Provider && now.Sub(l.inc.Opened) <= e.rule.Merge {
+		if l.mild() && l.lists(t) {
+			continue // its own, which has only become worse
+		}
+		if l.scope.kind.ProviderSide() && (l.scope.provider == t.Provider || e.shareComponent(l, t)) && now.Sub(l.inc.Opened) <= e.rule.Merge {
 			e.want(now, e.rule.EmitWait)
 			return true
 		}
 	}
 	return false
+}
+
+// shareComponent says whether any target of the incident depends on what t depends on.
+func (e *Engine) shareComponent(l *live, t *target) bool {
+	return slices.ContainsFunc(l.inc.Targets, func(id string) bool {
+		o := e.targetByID[id]
+		return o != nil && slices.ContainsFunc(t.Dependencies, func(d string) bool { return slices.Contains(o.Dependencies, d) })
+	})
 }
 
 // blameOurs declares a site, network or path explanation once it has held.
@@ -265,6 +346,7 @@ func (e *Engine) blameOurs(now time.Time, h *hypothesis, held map[scope]time.Tim
 		return
 	}
 	f := h.finding()
+	f.first = h.began(e.rule)
 	f.conf = ConfidenceProbable
 	if f.reason.Share >= 0.8 && !e.isFrozen(now) && e.clearlyOurs(now, h) {
 		f.conf = ConfidenceConfirmed

@@ -190,11 +190,11 @@ func TestPrivateTargetIsJudgedAmongItsClientsSites(t *testing.T) {
 	}
 }
 
-func TestCalmDayWithNoiseDeclaresNothing(t *testing.T) {
+func TestHalfADayOfNoiseDeclaresNothing(t *testing.T) {
 	t.Parallel()
-	hours := 24
+	hours := 12
 	if testing.Short() {
-		hours = 2
+		hours = 1
 	}
 	w := newWorld(t, worldOptions{seed: 7, every: 30 * time.Second, kinds: []probes.Kind{probes.HTTP}})
 	w.noise = 0.003
@@ -291,16 +291,5 @@ func TestVerdictsComeOnAnAlignedGrid(t *testing.T) {
 	s := w.e.Snapshot(w.now)
 	if len(s.Cells) != 12 || s.Cells[0].Sites != 12 || s.Cells[0].Networks != 6 || s.Cells[0].State != OK || s.Cells[0].Targets != 2 {
 		t.Errorf("%d cells, the first %+v", len(s.Cells), s.Cells[0])
-	}
-}
-
-func TestManyTargetsAtOnceKeepTheProbeBudget(t *testing.T) {
-	w := newWorld(t, worldOptions{})
-	w.run(calm)
-	n := w.asks
-	w.breaks = func(*Site, *fleet.Target, probes.Kind) *fault { return refused() }
-	w.run(10 * time.Second)
-	if got := w.asks - n; got > 10 {
-		t.Errorf("%d askings in 10 s are more than 20 confirming probes by each agent", got)
 	}
 }

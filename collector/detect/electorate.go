@@ -17,13 +17,13 @@ const beforeWindow = 30 * time.Second
 func (e *Engine) electorate(now time.Time, t *target, origin *site) (chosen []*site, before int) {
 	var all []*site
 	for _, s := range e.sites {
-		if !t.concerns(s) {
+		if !t.concerns(s) || e.maintained(s, t) {
 			continue
 		}
 		if ok, _ := e.eligible(now, s, t.Provider); ok {
 			all = append(all, s)
 			before++
-		} else if !s.votedAt.IsZero() && now.Sub(s.votedAt) <= beforeWindow && !e.isSick(now, s, t.Provider) {
+		} else if !s.votedAt.IsZero() && now.Sub(s.votedAt) <= beforeWindow && !s.hosted(t.Provider) && !e.isSick(now, s, t.Provider) {
 			before++
 		}
 	}

@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"math/bits"
+	"slices"
 	"time"
 )
 
@@ -10,6 +12,9 @@ const shakyFor = 5 * time.Second
 
 // whyStopped is why a site whose agents said goodbye does not vote.
 const whyStopped = "Picket agent was stopped"
+
+// whyHosted is why a site on a provider's own servers is no witness towards it.
+const whyHosted = "runs on this cloud's own servers"
 
 // Stopped says that the site's Picket was stopped on purpose: nobody expects to
 // hear of it, and its silence says nothing about its line.
@@ -38,7 +43,7 @@ func (e *Engine) able(now time.Time, a *agent) (bool, string) {
 	case !a.shaky.IsZero() && now.Sub(a.shaky) < shakyFor:
 		return false, "its own line: references failed beside a vote"
 	case !a.told:
-		if e.hasReferences {
+		if len(e.refs) > 0 {
 			return false, "starting"
 		}
 		return true, ""
@@ -58,13 +63,28 @@ func (e *Engine) canVote(now time.Time, s *site) (bool, string) {
 	if now.Before(s.onTrial) {
 		return false, "just back: watched before it votes again"
 	}
-	why := "no Picket agent"
+	if s.trust.flagged {
+		return false, "its votes are set aside"
+	}
+	if len(e.upkeep.active) > 0 && e.kept(s) {
+		return false, "maintenance"
+	}
+	why, rank := "no Picket agent", 0
 	for _, a := range s.agents {
 		ok, w := e.able(now, a)
 		if ok {
 			return true, ""
 		}
-		why = w
+		r := 3
+		switch { // stopped is the site only if nobody else of it is missed
+		case !a.seen:
+			r = 1
+		case w == whyStopped:
+			r = 2
+		}
+		if r >= rank {
+			rank, why = r, w
+		}
 	}
 	return false, why
 }
@@ -74,11 +94,21 @@ func (e *Engine) eligible(now time.Time, s *site, provider string) (bool, string
 	if ok, why := e.canVote(now, s); !ok {
 		return false, why
 	}
+	if s.hosted(provider) {
+		return false, whyHosted
+	}
+	if s.setAside(provider) {
+		return false, "its votes are set aside: it alone says that " + display(provider) + " is down"
+	}
 	if e.isSick(now, s, provider) {
 		return false, "fails towards unrelated providers while others reach them"
 	}
 	return true, ""
 }
+
+// hosted says whether the site runs on servers of the provider: it would go down
+// with it, and reaches it by no ISP (amendment 9).
+func (s *site) hosted(provider string) bool { return provider != "" && s.HostedBy == provider }
 
 // isSick implements 2.3(4): the site fails most targets of at least
 // SickProviders of the other providers while SickNetworks other networks see
@@ -89,87 +119,140 @@ func (e *Engine) isSick(now time.Time, s *site, provider string) bool {
 	if e.sickAt.IsZero() || now.Sub(e.sickAt) > 200*time.Millisecond {
 		e.findSick(now)
 	}
-	bad, n := 0, 0
+	if s.ill < 2 {
+		return false
+	}
+	bad, n := s.ill, len(e.providers)
 	for p, name := range e.providers {
-		if name == provider || p >= len(s.sick) {
+		if name != provider {
 			continue
 		}
-		n++
-		if s.sick[p] {
-			bad++
+		n--
+		if p < len(s.sick) && s.sick[p] {
+			bad--
 		}
 	}
 	return bad >= 2 && float64(bad) >= e.rule.SickProviders*float64(n)
 }
 
-// findSick fills site.sick for all sites. O(sites x checks), at most five times
-// a second, and only while rounds or explanations ask.
+// clinic is the scratch paper of findSick.
+type clinic struct {
+	upAt   [][]int32 // by target: networks that see it up, as many as can matter
+	looked []bool    // upAt is filled
+	seen   []int     // by target: the site (plus one) for which it was looked at last
+	bad, n []int     // of one site, by provider
+}
+
+// findSick fills site.sick for all sites, at most five times a second, and only
+// while rounds or explanations ask. It looks at nothing but the checks that fail
+// (agent.failing), and at as many of the others as it takes to know that they
+// are the majority.
 func (e *Engine) findSick(now time.Time) {
 	e.sickAt = now
-	type tallied struct{ bad, n int }
-	counts := make([][]tallied, len(e.sites))
-	for i := range counts {
-		counts[i] = make([]tallied, len(e.providers))
-	}
-	downHere := make([]bool, len(e.sites))
-	up := map[string]bool{}
-	for _, t := range e.targets {
-		p := e.provider(t)
-		if p < 0 {
-			continue
-		}
-		clear(up)
-		any := false
-		for i, s := range e.sites {
-			downHere[i] = false
-			v := e.siteView(s, t, now, 0, 0)
-			if !v.has {
-				continue
-			}
-			counts[i][p].n++
-			if v.down {
-				downHere[i], any = true, true
-			} else {
-				up[s.net] = true
-			}
-		}
-		if !any {
-			continue
-		}
-		for i, s := range e.sites {
-			if !downHere[i] {
-				continue
-			}
-			others := len(up)
-			if up[s.net] {
-				others--
-			}
-			if others >= e.rule.SickNetworks {
-				counts[i][p].bad++
-			}
-		}
-	}
-	for i, s := range e.sites {
+	c := &e.clinic
+	c.upAt, c.looked, c.seen = resized(c.upAt, len(e.targets)), resized(c.looked, len(e.targets)), resized(c.seen, len(e.targets))
+	c.bad, c.n = resized(c.bad, len(e.providers)), resized(c.n, len(e.providers))
+	clear(c.looked)
+	clear(c.seen)
+	for _, s := range e.sites {
 		if len(s.sick) != len(e.providers) {
 			s.sick = make([]bool, len(e.providers))
 		}
-		for p, c := range counts[i] {
-			s.sick[p] = 2*c.bad > c.n
+		clear(s.sick)
+		s.ill = 0
+		if e.countBad(now, s) {
+			e.diagnose(now, s)
 		}
 	}
 }
 
-// provider is the index of a target's provider, -1 for references.
-func (e *Engine) provider(t *target) int {
-	if t.Reference {
-		return -1
-	}
-	for i, p := range e.providers {
-		if p == t.Provider {
-			return i
+// countBad counts in clinic.bad the targets that the site does not reach while
+// SickNetworks other networks do.
+func (e *Engine) countBad(now time.Time, s *site) bool {
+	c := &e.clinic
+	any := false
+	for _, a := range s.agents {
+		for w, word := range a.failing {
+			for ; word != 0; word &= word - 1 {
+				t := e.checks[w*64+bits.TrailingZeros64(word)].target
+				if t == nil || t.vendor < 0 || c.seen[t.i] == s.i+1 {
+					continue
+				}
+				c.seen[t.i] = s.i + 1
+				if !e.upElsewhere(now, t, s) || !e.siteView(s, t, now, 0, 0).down {
+					continue
+				}
+				if !any {
+					any = true
+					clear(c.bad)
+				}
+				c.bad[t.vendor]++
+			}
 		}
 	}
-	return -1
+	return any
+}
+
+// upElsewhere says whether SickNetworks networks other than the site's see t up.
+func (e *Engine) upElsewhere(now time.Time, t *target, s *site) bool {
+	c := &e.clinic
+	if !c.looked[t.i] {
+		c.looked[t.i] = true
+		c.upAt[t.i] = c.upAt[t.i][:0]
+		for _, o := range e.sites {
+			if len(c.upAt[t.i]) > e.rule.SickNetworks { // whoever asks, enough of them are others
+				break
+			}
+			if slices.Contains(c.upAt[t.i], o.isp) {
+				continue
+			}
+			if v := e.siteView(o, t, now, 0, 0); v.has && !v.down {
+				c.upAt[t.i] = append(c.upAt[t.i], o.isp)
+			}
+		}
+	}
+	others := len(c.upAt[t.i])
+	if slices.Contains(c.upAt[t.i], s.isp) {
+		others--
+	}
+	return others >= e.rule.SickNetworks
+}
+
+// diagnose compares clinic.bad with what else the site sees of each provider.
+func (e *Engine) diagnose(now time.Time, s *site) {
+	c := &e.clinic
+	clear(c.n)
+	left := 0 // providers of which too few good targets are known yet
+	for _, bad := range c.bad {
+		if bad > 0 {
+			left++
+		}
+	}
+	for _, t := range e.targets {
+		if left == 0 {
+			break
+		}
+		p := t.vendor
+		if p < 0 || c.bad[p] == 0 || c.n[p] >= 2*c.bad[p] || !e.siteView(s, t, now, 0, 0).has {
+			continue
+		}
+		if c.n[p]++; c.n[p] >= 2*c.bad[p] {
+			left--
+		}
+	}
+	for p, bad := range c.bad {
+		if s.sick[p] = 2*bad > c.n[p]; s.sick[p] {
+			s.ill++
+		}
+	}
+}
+
+// resized returns s with n elements, whatever is in them.
+func resized[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
 }
 
 // concerns says whether the site may look at the target at all.

@@ -28,3 +28,27 @@ func TestStoppedSites(t *testing.T) {
 		t.Errorf("%d sites are stopped and %d lost, wanted one of each", stopped, lost)
 	}
 }
+
+// TestASiteIsStoppedOnlyIfAllOfItIs: one agent of two that said goodbye does not
+// excuse the other's silence.
+func TestASiteIsStoppedOnlyIfAllOfItIs(t *testing.T) {
+	for first := range 2 {
+		w := newWorld(t, worldOptions{})
+		w.sites[0].Agents = []string{"c1/s01-1", "c1/s01-2"}
+		w.e, w.agents, w.queue = New(Options{}), nil, nil
+		w.boot()
+		w.run(calm)
+		one, two := w.agents[first], w.agents[1-first]
+		one.off, two.off = true, true
+		w.e.Goodbye(w.now, one.id, "service stopped")
+		w.run(20 * time.Second)
+		if st := w.e.Snapshot(w.now).Sites[0]; st.Stopped() || st.Why != "lost contact" {
+			t.Errorf("one stopped, one silent: %q", st.Why)
+		}
+		w.e.Goodbye(w.now, two.id, "service stopped")
+		w.run(20 * time.Second)
+		if st := w.e.Snapshot(w.now).Sites[0]; !st.Stopped() {
+			t.Errorf("both stopped: %q", st.Why)
+		}
+	}
+}

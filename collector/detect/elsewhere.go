@@ -11,26 +11,26 @@ import (
 // sites that may vote about the provider count as others: one whose own
 // references fail neither clears a cloud nor accuses it.
 
-// elsewhere counts the rows of the other sites (of the other networks, if the
-// hypothesis blames one) on the failing targets of a hypothesis, as far as no
-// other explanation has taken them.
+// elsewhere counts the rows of the other sites (of the other networks or
+// vantage regions, if the hypothesis blames one) on the failing targets of a
+// hypothesis, as far as no other explanation has taken them.
 type elsewhere struct {
-	n, d int             // rows, failing ones
-	up   map[string]bool // failing targets that somebody else reaches
+	n, d int // rows, failing ones
+	up   int // failing targets that somebody else reaches
 }
 
-func lookElsewhere(rows []row, h *hypothesis) elsewhere {
-	o := elsewhere{up: map[string]bool{}}
-	for i := range rows {
-		r := &rows[i]
-		if p := h.targets[r.t]; p == nil || !p.bad() || !r.able || r.done || h.looks(r.s) {
+// elsewhere is all of the rows on those targets less the hypothesis's own.
+func (x *explanation) elsewhere(h *hypothesis) elsewhere {
+	var o elsewhere
+	for t, p := range h.targets {
+		if !p.bad() {
 			continue
 		}
-		o.n++
-		if r.down {
-			o.d++
-		} else {
-			o.up[r.t.ID] = true
+		all := &x.all[3*t.i+familyIndex(h.family)]
+		n, d := all.n-p.voters.n, all.d-p.voters.d
+		o.n, o.d = o.n+n, o.d+d
+		if n > d {
+			o.up++
 		}
 	}
 	return o
@@ -49,7 +49,7 @@ func (o elsewhere) share() float64 {
 // somebody else reaches enough of the targets for "others reach them" to hold.
 func (o elsewhere) clear(h *hypothesis, rule Rule) bool {
 	return o.share() <= rule.CloseShare &&
-		(len(o.up) >= rule.FreshMany || float64(len(o.up)) >= rule.FreshShare*float64(h.badTargets()))
+		(o.up >= rule.FreshMany || float64(o.up) >= rule.FreshShare*float64(h.badTargets()))
 }
 
 // contrast is how the other voting sites find the targets of an incident now.
@@ -105,6 +105,9 @@ func (e *Engine) clearlyOurs(now time.Time, h *hypothesis) bool {
 	c := e.contrastTo(now, h.scope, h.sortedTargets())
 	if h.kind == KindSite {
 		return c.clear(e.rule) && c.well >= 2
+	}
+	if h.kind == KindVRegion && h.badSites() < e.rule.MinSites {
+		return false
 	}
 	return c.clear(e.rule) && len(c.networks) >= e.rule.SickNetworks
 }

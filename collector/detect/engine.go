@@ -27,14 +27,14 @@ type Engine struct {
 	newID func(time.Time) string
 	born  time.Time // first call
 
-	cfg           fleet.Config
-	checks        []check
-	checkByID     map[string]uint32
-	targets       []*target
-	targetByID    map[string]*target
-	providers     []string
-	hasReferences bool
-	former        []former
+	cfg        fleet.Config
+	checks     []check
+	checkByID  map[string]uint32
+	targets    []*target
+	targetByID map[string]*target
+	providers  []string
+	refs       []*target // of targets, the references
+	former     []former
 
 	sites    []*site
 	siteByID map[string]*site
@@ -58,6 +58,24 @@ type Engine struct {
 	careAt  time.Time
 	gridAt  time.Time
 	queueAt time.Time
+	edges   edgeBook // edges.go
+
+	lenses    []lens   // index.go: by check
+	isps      []string // index.go: the networks under which sites vote
+	lastAgent *agent   // index.go: results come in batches of one agent
+	jury      jury     // verdict.go
+	clinic    clinic   // eligible.go
+
+	upkeep   upkeep    // maintenance.go
+	aloneAt  time.Time // reputation.go: last look who stands alone
+	talk     talk      // told.go
+	backfill lateness  // late.go
+
+	pools pools // pool.go
+	slows slows // slow.go
+
+	book      *scopeBook // classes.go; nil: none since the fleet or the config changed
+	explained time.Time  // disturb.go: the last time
 }
 
 // New returns an engine that watches nothing yet: call SetFleet and SetConfig.
@@ -144,7 +162,7 @@ func (e *Engine) Health(now time.Time, agent string, h Health) {
 // only: they never open an incident.
 func (e *Engine) Observe(now time.Time, o Observation) {
 	e.wake(now)
-	a := e.agents[o.Agent]
+	a := e.agentOf(o.Agent)
 	if a == nil {
 		return
 	}
@@ -152,27 +170,52 @@ func (e *Engine) Observe(now time.Time, o Observation) {
 	if !ok {
 		return
 	}
+	if d := a.health.Offset; !o.Late && (d > e.rule.ClockLimit || d < -e.rule.ClockLimit) {
+		o.Start = now.Add(-o.Result.Total) // a clock that far off dates nothing, and makes nothing late
+	}
 	if o.Start.After(now) {
 		o.Start = now
 	}
-	if o.Late || now.Sub(o.Start)-o.Result.Total > e.rule.Late || a.site.silence.holds(o.Start) {
-		e.late(now, a, c, o)
+	if e.isLate(now, a, &o) {
+		e.late(now, a, c, i, o)
 		return
 	}
 	e.touch(now, a)
 	if o.Result.Outcome != probes.Unknown && o.Result.Outcome != probes.Down {
 		c.learn(o.Result.Total.Seconds())
 	}
+	if o.Result.Outcome == probes.Up {
+		c.typical.learn(o.Result.Total)
+	}
 	start := ms(o.Start)
-	if d := a.health.Offset; d > e.rule.ClockLimit || d < -e.rule.ClockLimit {
-		start = ms(now.Add(-o.Result.Total)) // a clock that far off dates nothing
+	if o.Result.Edge != "" {
+		e.sawEdge(a, i, o.Result.Edge)
 	}
 	cell := &a.cells[i]
+	if e.ignore(a, c, cell, o.Result.Outcome) {
+		return
+	}
 	if o.Result.Outcome != cell.outcome || cell.fails == 1 {
 		c.target.stirred = true
 	}
 	known := o.Result.Outcome == probes.Down && e.toldOf(c.target, a.site)
-	if !cell.scheduled(start, o.Result.Outcome, o.Result.Cause, known) || o.Result.Outcome != probes.Down || c.target.Reference {
+	was := cell.outcome == probes.Down
+	fresh := cell.scheduled(start, o.Result.Outcome, o.Result.Cause, known)
+	if is := cell.outcome == probes.Down; is != was {
+		a.mark(i, is)
+	}
+	if !fresh {
+		return
+	}
+	if o.Result.Outcome == probes.Down || o.Result.Outcome == probes.Unknown {
+		e.noteUntold(now, a, c, cell, &o.Result)
+	}
+	if o.Result.Outcome != probes.Down && o.Result.Outcome != probes.Unknown {
+		cell.pace.learn(o.Result.Total, cell.n)
+	}
+	e.pooled(now, a, c, cell, o)
+	e.paced(now, a, i, o)
+	if o.Result.Outcome != probes.Down || c.target.Reference {
 		return
 	}
 	switch ok, _ := e.able(now, a); {
@@ -185,11 +228,16 @@ func (e *Engine) Observe(now time.Time, o Observation) {
 	}
 	if cell.outcome == probes.Down && len(e.troubles) > 0 {
 		wait := e.rule.EmitWait
-		if e.covered(c.target) {
+		if e.incidentOf(c.target) != nil {
 			wait = 10 * wait // only the counts may grow
 		}
 		e.want(now, wait)
 	}
+}
+
+// isLate says whether a result tells of the past only.
+func (e *Engine) isLate(now time.Time, a *agent, o *Observation) bool {
+	return o.Late || now.Sub(o.Start)-o.Result.Total > e.rule.Late || a.site.silence.holds(o.Start)
 }
 
 // Suspect takes an agent's doubt: it opens a round, joins one, or waits.
@@ -213,6 +261,8 @@ func (e *Engine) Vote(now time.Time, agent string, v Vote) {
 	e.touch(now, a)
 	if r := e.rounds[v.Round]; r != nil {
 		e.answer(now, r, a, v)
+	} else {
+		e.recovers(now, a, v)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -119,44 +118,6 @@ func (e *Engine) fill(sites []Site, cfg fleet.Config, now time.Time) {
 	}
 }
 
-func BenchmarkObserve(b *testing.B) {
-	e, sites, cfg, now := steady(50)
-	e.fill(sites, cfg, now)
-	b.ReportAllocs()
-	n := 0
-	for b.Loop() {
-		if n%len(cfg.Checks) == 0 {
-			now = now.Add(time.Millisecond)
-		}
-		e.Observe(now, Observation{Agent: sites[n/len(cfg.Checks)%50].ID, Check: uint32(n % len(cfg.Checks)), Start: now, Result: probes.Result{Outcome: probes.Up, Total: 40 * time.Millisecond}})
-		n++
-	}
-	e.Drain()
-}
-
-func BenchmarkMemoryPerSiteAndTarget(b *testing.B) {
-	var before, after runtime.MemStats
-	var e *Engine
-	var sites []Site
-	var cfg fleet.Config
-	for b.Loop() {
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		var now time.Time
-		e, sites, cfg, now = steady(200)
-		e.fill(sites, cfg, now)
-		for s := range 60 {
-			e.Tick(now.Add(time.Duration(s) * time.Second))
-			e.Drain()
-		}
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-	}
-	pairs := len(sites) * (len(cfg.Targets) - 1)
-	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(pairs), "B/pair")
-	runtime.KeepAlive(e)
-}
-
 func BenchmarkExplainRegionLost(b *testing.B) {
 	e, sites, cfg, now := steady(50)
 	e.fill(sites, cfg, now)
@@ -165,7 +126,7 @@ func BenchmarkExplainRegionLost(b *testing.B) {
 		for c := range cfg.Checks {
 			if t := e.checks[c].target; t.Provider == "azure" && t.Region == "r2" && e.checks[c].reach > 0 {
 				e.Suspect(now, s.ID, Suspicion{Check: uint32(c), Cause: probes.TLSTimeout, Age: time.Second})
-				e.agents[s.ID].cells[c].vote(ms(now), vantage.Down, probes.TLSTimeout)
+				e.agents[s.ID].vote(uint32(c), ms(now), vantage.Down, probes.TLSTimeout)
 			}
 		}
 	}
@@ -282,10 +243,8 @@ func TestExplainerTakesTheSmallestSufficientScope(t *testing.T) {
 				}
 			}
 		}
-		w := &world{rule: DefaultRule(), targets: e.targets, providers: 3, measured: func(*target) bool { return true },
-			others: func(h *hypothesis) elsewhere { return lookElsewhere(rows, h) }}
 		out := ""
-		for _, h := range explainRows(rows, w) {
+		for _, h := range explainRows(rows, e.world(func(*target) bool { return true })) {
 			out += fmt.Sprint(h.kind, " ", h.provider, h.service, h.region, h.network, h.site, ";")
 		}
 		return out

@@ -14,6 +14,9 @@ type Ask struct {
 	Attempt  int // 0, then 1, 2, 3 for re-votes
 	Agents   []string
 	Deadline time.Duration // D of each of the two attempts of a confirmation
+	// Recovery: it only asks whether an open outage is still one. No round waits
+	// for the answers.
+	Recovery bool
 }
 
 // What happened to an incident.
@@ -86,11 +89,15 @@ type VerdictEvent struct {
 
 // Notice tells people something that is no incident.
 type Notice struct {
-	At    time.Time `json:"at"`
-	Kind  string    `json:"kind"` // "goodbye", "back", "freeze", "thaw"
-	Site  string    `json:"site,omitempty"`
-	Agent string    `json:"agent,omitempty"`
-	Text  string    `json:"text"`
+	At   time.Time `json:"at"`
+	Kind string    `json:"kind"` // "goodbye", "back", "freeze", "thaw", "told"
+	// Cause of a notice of kind "told": blocked, tls_intercepted, liar,
+	// not_measurable or policy.
+	Cause  string `json:"cause,omitempty"`
+	Target string `json:"target,omitempty"`
+	Site   string `json:"site,omitempty"`
+	Agent  string `json:"agent,omitempty"`
+	Text   string `json:"text"`
 }
 
 func (Ask) event()           {}

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // it stays listed as failed, with its last failing time: recovery does not
 // erase what was seen.
 func (e *Engine) gather(now time.Time, l *live) {
-	for id := range l.quiet {
+	for _, id := range slices.Sorted(maps.Keys(l.quiet)) { // there may be no room for all
 		e.gatherSilence(l, id)
 	}
 	for _, id := range l.inc.Targets {
@@ -41,7 +42,7 @@ func (e *Engine) gatherSilence(l *live, id string) {
 	ev.Answer, ev.First, ev.Last = "silent", s.silence.from, s.silence.to
 	ev.Why = "lost contact"
 	if s.silence.stopped {
-		ev.Why = "Picket agent was stopped"
+		ev.Why = whyStopped
 	}
 }
 
@@ -61,9 +62,9 @@ func (l *live) row(s *site, target string) *Evidence {
 }
 
 func (e *Engine) gatherPair(now time.Time, l *live, s *site, t *target) {
-	v := e.siteView(s, t, now, 0, probes.LayerNone)
+	v := e.siteView(s, t.over(l.scope.family), now, 0, probes.LayerNone)
 	old := l.proof[proofKey{s.ID, t.ID}]
-	if v.has && !v.down && old != nil && old.Answer == "down" {
+	if v.has && !v.down && old != nil && (old.Answer == "down" || old.Answer == "degraded" && !e.slowStill(now, l, s, t)) {
 		return
 	}
 	ev := l.row(s, t.ID)
@@ -76,7 +77,7 @@ func (e *Engine) gatherPair(now time.Time, l *live, s *site, t *target) {
 		if ev.First.IsZero() || fromMS(v.first).Before(ev.First) {
 			ev.First = fromMS(v.first)
 		}
-		ev.Answer, ev.Why, ev.Last = "down", "", fromMS(v.last)
+		ev.Answer, ev.Why, ev.Last = "down", "", e.lastDown(s, t)
 		if !e.standsBy(ev, s) {
 			ev.observed(c.ID, v.cause)
 			ev.Addr, ev.Edge, ev.Err = "", "", ""
@@ -93,6 +94,21 @@ func (e *Engine) gatherPair(now time.Time, l *live, s *site, t *target) {
 		}
 	}
 	e.quote(now, ev, s, t)
+	e.gatherMild(now, l, ev, s, t)
+}
+
+// lastDown is when the newest observation of s began that found t down: other
+// checks of it may have been good since.
+func (e *Engine) lastDown(s *site, t *target) time.Time {
+	var last int64
+	for _, a := range s.agents {
+		for _, i := range t.checks {
+			if c := &a.cells[i]; e.checks[i].reach != probes.LayerNone && c.outcome == probes.Down {
+				last = max(last, c.view)
+			}
+		}
+	}
+	return fromMS(last)
 }
 
 // observed takes the check and the cause of one observation.

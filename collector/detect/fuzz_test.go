@@ -29,9 +29,10 @@ func FuzzEngine(f *testing.F) {
 }
 
 func TestRandomEventsKeepTheInvariants(t *testing.T) {
-	runs := 300
+	t.Parallel()
+	runs := 60
 	if testing.Short() {
-		runs = 40
+		runs = 15
 	}
 	for seed := range runs {
 		w := newWorld(t, worldOptions{sites: 1, networks: 1, clients: 1, seed: uint64(seed)})
@@ -54,6 +55,7 @@ type driver struct {
 	state map[string]State
 	last  map[string]Incident
 	steps int
+	log   []Event // what was drained
 }
 
 func newDriver(t testing.TB, n int) *driver {
@@ -64,6 +66,10 @@ func newDriver(t testing.TB, n int) *driver {
 			Network: fleet.Network{Name: fmt.Sprint("as", i/2), Basis: fleet.Basis(min(i, 2))}, Agents: []string{id}})
 	}
 	d.cfg = testConfig([]probes.Kind{probes.TLS, probes.HTTP}, 10*time.Second)
+	onCDN(&d.cfg)
+	if n%4 == 3 {
+		overBoth(&d.cfg)
+	}
 	d.e = New(Options{})
 	d.e.SetFleet(d.now, d.sites)
 	d.e.SetConfig(d.now, d.cfg)
@@ -79,7 +85,7 @@ func (d *driver) step(op, a, b byte) {
 	s := d.sites[int(a)%len(d.sites)].ID
 	c := uint32(b) % uint32(len(d.cfg.Checks))
 	cause := []probes.Cause{probes.TCPTimeout, probes.TLSTimeout, probes.HTTPStatus, probes.Blocked}[int(a>>6)]
-	switch op % 16 {
+	switch op % 17 {
 	case 0, 1:
 		d.e.Suspect(d.now, s, Suspicion{Check: c, Cause: cause, Age: time.Duration(b) * 10 * time.Millisecond})
 	case 2, 3, 4:
@@ -87,7 +93,8 @@ func (d *driver) step(op, a, b byte) {
 	case 5:
 		d.e.Observe(d.now, Observation{Agent: s, Check: c, Start: d.now, Result: probes.Result{Outcome: probes.Down, Cause: cause, Total: time.Second}})
 	case 6:
-		d.e.Observe(d.now, Observation{Agent: s, Check: c, Start: d.now.Add(-time.Duration(a) * time.Second), Late: b%2 == 0, Result: probes.Result{Outcome: probes.Outcome(b % 4), Cause: cause}})
+		d.e.Observe(d.now, Observation{Agent: s, Check: c, Start: d.now.Add(-time.Duration(a) * time.Second), Late: b%2 == 0,
+			Result: probes.Result{Outcome: probes.Outcome(b % 4), Cause: cause, Edge: []string{"", "lon", "iad"}[int(b>>4)%3]}})
 	case 7, 8:
 		d.pass(time.Duration(a)*20*time.Millisecond + time.Duration(b%4)*time.Millisecond)
 	case 9:
@@ -110,6 +117,8 @@ func (d *driver) step(op, a, b byte) {
 				d.e.Vote(d.now, v.ID, Vote{Round: ask.Round, Attempt: ask.Attempt, Answer: vantage.Down, Cause: probes.TCPTimeout, RefsOK: 3, RefsAsked: 3})
 			}
 		}
+	case 15:
+		d.e.Quiet(d.now, s, c, 1+int(a)%40, d.now.Add(-time.Duration(b%16)*100*time.Millisecond))
 	default:
 		for _, v := range d.sites {
 			d.e.Contact(d.now, v.ID)
@@ -159,6 +168,7 @@ func (d *driver) pass(by time.Duration) {
 
 func (d *driver) drain() {
 	for _, ev := range d.e.Drain() {
+		d.log = append(d.log, ev)
 		switch ev := ev.(type) {
 		case Ask:
 			if len(ev.Agents) == 0 || ev.Deadline <= 0 {
@@ -184,6 +194,9 @@ func (d *driver) check(ev IncidentEvent) {
 	}
 	if in.Kind.ProviderSide() && in.Confidence == ConfidenceConfirmed && (in.DownNetworks < 2 || in.DownSites < 3) {
 		d.t.Fatalf("confirmed with %d sites on %d networks: %s", in.DownSites, in.DownNetworks, in.Summary)
+	}
+	if ev.What == Opened && in.Kind.ProviderSide() && in.Confidence != ConfidenceSuspected && in.DownNetworks < 2 {
+		d.t.Fatalf("one network opened %s: %s", in.Kind, in.Summary)
 	}
 	if in.Title == "" || in.Summary == "" || in.ID == "" || in.Kind == "" || in.Opened.IsZero() || in.Started.After(d.now) || len(in.Evidence) > maxEvidence {
 		d.t.Fatalf("%+v", in)

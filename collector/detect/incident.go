@@ -6,8 +6,8 @@ import "time"
 // matched by scenarios: never rename, only add.
 type Kind string
 
-// The kinds that this version declares. Those of issue 4 (vregion, dependency,
-// edge, reference, ...) slot into the hypothesis table of explain.go.
+// The kinds. shapes.go tells what each needs; reference, fleet and collector
+// have rules of their own.
 const (
 	KindSite            Kind = "site"             // one site's own line or LAN; or it lost contact
 	KindNetwork         Kind = "network"          // one internet provider of ours
@@ -16,15 +16,35 @@ const (
 	KindService         Kind = "service"          // one service in several regions of its cloud
 	KindProviderRegion  Kind = "provider-region"  // several services in one region of a cloud
 	KindProvider        Kind = "provider"         // several services of a cloud, not in one region only
-	KindFleet           Kind = "fleet"            // Picket's own agents: many vanished or were stopped
-	KindCollector       Kind = "collector"        // the Picket server has lost everybody
+	KindDependency      Kind = "dependency"       // a CDN, DNS host or identity service under several targets
+	KindEdge            Kind = "edge"             // one point of presence of a dependency
+	// What only part of the fleet sees, towards one region of the vantage points:
+	// whether the cloud's edge there or the way to it, nobody outside can tell.
+	KindVRegion           Kind = "vregion"            // the internet of one vantage region
+	KindVRegionProvider   Kind = "vregion-provider"   // a cloud as seen from one vantage region
+	KindVRegionDependency Kind = "vregion-dependency" // a dependency as seen from one vantage region
+	KindVRegionTarget     Kind = "vregion-target"     // one endpoint as seen from one vantage region
+	KindNetworkDependency Kind = "network-dependency" // between one internet provider and one dependency
+	KindReference         Kind = "reference"          // one of our references is out; no cloud is concerned
+	KindFleet             Kind = "fleet"              // Picket's own agents: many vanished or were stopped
+	KindCollector         Kind = "collector"          // the Picket server has lost everybody
 )
 
 // ProviderSide says whether k blames a cloud: such an incident concerns every
 // client, needs the quorum, and is what "false alarm" is counted on.
 func (k Kind) ProviderSide() bool {
 	switch k {
-	case KindTarget, KindService, KindProviderRegion, KindProvider:
+	case KindTarget, KindService, KindProviderRegion, KindProvider, KindDependency, KindEdge,
+		KindVRegionProvider, KindVRegionDependency, KindVRegionTarget:
+		return true
+	}
+	return false
+}
+
+// Regional says whether k is seen from one vantage region only.
+func (k Kind) Regional() bool {
+	switch k {
+	case KindVRegion, KindVRegionProvider, KindVRegionDependency, KindVRegionTarget:
 		return true
 	}
 	return false
@@ -34,12 +54,12 @@ func (k Kind) ProviderSide() bool {
 // recovered it equals the confidence.
 type State string
 
-// The states, in the order of a life. Lingering is issue 4's long tail.
+// The states, in the order of a life.
 const (
 	Suspected  State = "suspected"
 	Probable   State = "probable"
 	Confirmed  State = "confirmed"
-	Lingering  State = "lingering"
+	Lingering  State = "lingering"  // most of it has healed, a rest has not for ten minutes
 	Recovering State = "recovering" // healthy again, but not yet for long enough
 	Resolved   State = "resolved"
 )
@@ -93,17 +113,19 @@ type Code string
 // The codes. The first group refuses, the second opens, the third tells of
 // silence, the fourth ends.
 const (
-	NoVotes      Code = "no_votes"      // nobody could tell
-	NoneDown     Code = "none_down"     // nobody voted DOWN
-	Minority     Code = "minority"      // too few sites: d < K
-	OneNetwork   Code = "one_network"   // DOWN comes from fewer networks than M
-	Unbalanced   Code = "unbalanced"    // one big network carries the votes: F < Fmin
-	OneClient    Code = "one_client"    // all DOWN are one client's, and others look too
-	CoverageLost Code = "coverage_lost" // fewer than half of the former electorate can tell
-	Waiting      Code = "waiting"       // votes or re-votes are outstanding
+	NoVotes      Code = "no_votes"       // nobody could tell
+	NoneDown     Code = "none_down"      // nobody voted DOWN
+	Minority     Code = "minority"       // too few sites: d < K
+	OneNetwork   Code = "one_network"    // DOWN comes from fewer networks than M
+	Unbalanced   Code = "unbalanced"     // one big network carries the votes: F < Fmin
+	OneClient    Code = "one_client"     // all DOWN are one client's, and others look too
+	CoverageLost Code = "coverage_lost"  // fewer than half of the former electorate can tell
+	Waiting      Code = "waiting"        // votes or re-votes are outstanding
+	NotOnlyThere Code = "not_only_there" // of one vantage region or edge: too few others can tell, or they fail too
 
 	Unanimous     Code = "unanimous"      // every site that could tell said DOWN
 	Held          Code = "held"           // contradicted, but it held three times
+	SeenFrom      Code = "seen_from"      // one vantage region or edge by itself, held three times while the rest is well
 	TwoNetworks   Code = "two_networks"   // exactly two networks: probable until it has held for 15 s
 	TwoSites      Code = "two_sites"      // two sites on two networks, held for 10 s
 	OneISP        Code = "one_isp"        // the whole electorate sits on one network: the provider or the path to it
@@ -122,6 +144,7 @@ const (
 	Healthy    Code = "healthy"    // recovered and stayed so
 	Superseded Code = "superseded" // another incident explains it
 	Unwatched  Code = "unwatched"  // its targets or its site are no longer watched
+	Maintained Code = "maintained" // all of it is in a maintenance window
 )
 
 // Reason says why a decision fell as it did: a code for machines, the counts
@@ -204,6 +227,36 @@ type Incident struct {
 	LineDown     bool   `json:"line_down,omitempty"`     // silence with evidence
 	CoverageLost bool   `json:"coverage_lost,omitempty"` // too few sites can tell whether it is over
 	Transient    bool   `json:"transient,omitempty"`     // the condition was gone within 10 s
+
+	Dependency string `json:"dependency,omitempty"` // what it blames, of kinds with a dependency
+	Edge       string `json:"edge,omitempty"`       // its point of presence
+	Family     string `json:"family,omitempty"`     // "4" or "6" if only that IP version is concerned
+
+	Easing        bool `json:"easing,omitempty"`        // fresh answers are good again, health is not yet reached: nobody is paged now
+	Intermittent  bool `json:"intermittent,omitempty"`  // it comes and goes: closes only after 15 stable minutes
+	Retrospective bool `json:"retrospective,omitempty"` // found in results that were delivered late: never paged
+	IPReachable   bool `json:"ip_reachable,omitempty"`  // names do not resolve, but the last known addresses answer
+
+	Rate  float64       `json:"rate,omitempty"`     // of severity partial: share of requests that fail
+	Added time.Duration `json:"added_ns,omitempty"` // of severity degraded: median added by the slow sites
+	Ratio float64       `json:"ratio,omitempty"`    // ... and as a factor
+
+	Impact     []Impact    `json:"impact,omitempty"`     // blast radius, by client, the hardest hit first
+	Neighbours []Neighbour `json:"neighbours,omitempty"` // labels that were considered and not taken
+}
+
+// Impact is how far an incident reaches into one client.
+type Impact struct {
+	Client  string `json:"client"`
+	Failing int    `json:"failing"` // its sites that fail
+	Sites   int    `json:"sites"`   // its sites that can tell
+}
+
+// Neighbour is a label next to the one that was taken, and why it was not it.
+type Neighbour struct {
+	Kind  Kind   `json:"kind"`
+	Label string `json:"label"` // what it would have blamed, as a title would name it
+	Why   string `json:"why"`   // one sentence
 }
 
 // clone returns a copy that shares nothing with i.
@@ -211,5 +264,7 @@ func (i *Incident) clone() Incident {
 	c := *i
 	c.Targets = append([]string(nil), i.Targets...)
 	c.Evidence = append([]Evidence(nil), i.Evidence...)
+	c.Impact = append([]Impact(nil), i.Impact...)
+	c.Neighbours = append([]Neighbour(nil), i.Neighbours...)
 	return c
 }

@@ -17,6 +17,9 @@ type Site struct {
 	Network fleet.Network
 	Agents  []string
 	Metered bool // heartbeats are rarer: silent after 15 s instead of 3 s
+	// HostedBy is the provider on whose servers the site runs; "" none of the
+	// watched. Towards that provider it is no witness.
+	HostedBy string
 }
 
 // Observation is one scheduled result as the collector received it.
@@ -39,6 +42,11 @@ type Suspicion struct {
 	Cause   probes.Cause
 	Overdue bool
 	Age     time.Duration // since the failing probe started
+	// Degraded: nothing fails, but it is slower (Cause Slow) or loses more (Cause
+	// Lossy) than it used to from there, by Added and by the factor Ratio.
+	Degraded bool
+	Added    time.Duration
+	Ratio    float64
 }
 
 // Standing is a check that an agent already holds DOWN when it says hello.
@@ -60,6 +68,11 @@ type Vote struct {
 	Addr              netip.Addr
 	Edge              string
 	Err               string
+	Added             time.Duration // of a degraded answer: above the baseline by this
+	Ratio             float64       // ... and by this factor
+	// IPReachable: the name did not resolve, but the address that it last had
+	// accepts connections.
+	IPReachable bool
 }
 
 // Health is what an agent says of its own uplink.

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"picket/internal/vantage"
+	"picket/probes"
 )
 
 // Ballot is what one site says about one target in one attempt of a round.
@@ -18,6 +19,9 @@ type Ballot struct {
 	Pending bool
 	// RefsWell: the references asked beside this vote answered.
 	RefsWell bool
+	// Region is the vantage region of the site, Edge the point of presence that
+	// answers it there, "" if unknown: parts of the fleet that may fail alone.
+	Region, Edge string
 }
 
 // Circumstances are what a decision depends on besides the votes.
@@ -51,6 +55,11 @@ type Decision struct {
 	// Held: this attempt's condition held.
 	Held   bool
 	Reason Reason
+	// Region or Edge: only that vantage region, or whom that edge answers, finds
+	// the target down. Family is the IP version that the round asked over, if
+	// the target is asked over both.
+	Region, Edge string
+	Family       probes.Family
 }
 
 // count is the tally of a round.
@@ -145,14 +154,14 @@ func (t *count) quorum(dec Decision, rule Rule, c Circumstances) Decision {
 		return dec
 	case t.contra == 0:
 		dec.Reason.Code = Unanimous
+	case c.Held >= 2: // it held twice, and does again whatever those say who are still out
+		dec.Reason.Code = Held
 	case t.pending > 0:
 		dec.Step, dec.Reason.Code = Wait, Waiting
 		return dec
-	case c.Held < 2:
+	default:
 		dec.Step, dec.Reason.Code = Revote, Waiting
 		return dec
-	default:
-		dec.Reason.Code = Held
 	}
 	dec.Step, dec.Out, dec.Confidence = Settle, true, ConfidenceConfirmed
 	if known < dec.Reason.NeedNetworks {

@@ -30,10 +30,14 @@ type live struct {
 	// spell of health that did not last.
 	top                failing
 	pauseFrom, pauseTo time.Time
-	unwell             bool // who fails is also without its own references
-	others             int  // sites that can tell besides those that it blames, when last looked
-	dirty              bool // counts or text changed: told at the next flush
-	told               bool // an event has told of it since it was (re)opened
+	unwell             bool        // who fails is also without its own references
+	others             int         // sites that can tell besides those that it blames, when last looked
+	dirty              bool        // counts or text changed: told at the next flush
+	told               bool        // an event has told of it since it was (re)opened
+	recheck            easing      // recover.go
+	turns              []time.Time // when it turned bad lately (flap.go)
+	tail               tail        // linger.go
+	parts              wellParts   // narrow.go
 }
 
 type proofKey struct{ site, target string }
@@ -48,40 +52,51 @@ func countsOf(inc *Incident) failing {
 	return failing{inc.DownSites, inc.Sites, inc.DownNetworks, inc.Networks}
 }
 
-// covered says whether an open provider-side incident already tells of t.
-func (e *Engine) covered(t *target) bool { return e.incidentOf(t) != nil }
+// lists says whether t is among the incident's failing targets, which are sorted.
+func (l *live) lists(t *target) bool {
+	_, found := slices.BinarySearch(l.inc.Targets, t.ID)
+	return found
+}
+
+// covered says whether an open outage of the provider's side already tells of t.
+func (e *Engine) covered(t *target) bool {
+	l := e.incidentOf(t)
+	return l != nil && !l.mild()
+}
 
 // toldOf says whether any open incident tells of trouble between s and t.
 func (e *Engine) toldOf(t *target, s *site) bool {
 	return slices.ContainsFunc(e.open, func(l *live) bool {
-		return l.scope.looks(s) && slices.Contains(l.inc.Targets, t.ID)
+		return l.scope.looks(s) && l.lists(t)
 	})
 }
 
-// incidentOf is the open provider-side incident that lists t as failing.
+// incidentOf is the open provider-side incident that lists t as failing, the
+// gravest if there are several.
 func (e *Engine) incidentOf(t *target) *live {
+	var found *live
 	for _, l := range e.open {
-		if l.scope.kind.ProviderSide() && slices.Contains(l.inc.Targets, t.ID) {
-			return l
+		if l.scope.kind.ProviderSide() && l.lists(t) && (found == nil || grave(l.inc.Severity) > grave(found.inc.Severity)) {
+			found = l
 		}
 	}
-	return nil
+	return found
 }
 
 // pathOf is the open path incident that lists t as failing.
 func (e *Engine) pathOf(t *target) *live {
 	for _, l := range e.open {
-		if l.scope.kind == KindNetworkProvider && l.scope.provider == t.Provider && slices.Contains(l.inc.Targets, t.ID) {
+		if (l.scope.kind == KindNetworkProvider || l.scope.kind == KindNetworkDependency) && l.scope.has(&t.Target) && l.lists(t) {
 			return l
 		}
 	}
 	return nil
 }
 
-// ancestor is the open incident that has, or contains, the scope.
+// ancestor is the open outage that has, or contains, the scope.
 func (e *Engine) ancestor(sc scope) *live {
 	for _, l := range e.open {
-		if e.contains(l.scope, sc) {
+		if !l.mild() && e.contains(l.scope, sc) {
 			return l
 		}
 	}
@@ -90,24 +105,30 @@ func (e *Engine) ancestor(sc scope) *live {
 
 // declare opens, upgrades, reopens or feeds the incident of a finding.
 func (e *Engine) declare(now time.Time, f finding) {
-	if l := e.ancestor(f.scope); l != nil {
+	if l, graver := e.part(&f); graver {
+		return
+	} else if l != nil {
+		e.oneFamily(now, l, f)
 		e.feed(now, l, f)
 		return
 	}
 	var inside []*live
 	for _, l := range e.open {
-		path := f.scope.kind.ProviderSide() && l.scope.kind == KindNetworkProvider && l.scope.provider == f.scope.provider
-		if e.contains(f.scope, l.scope) || path && now.Sub(l.inc.Opened) <= e.rule.Merge {
+		if grave(l.inc.Severity) > grave(f.severity) {
+			continue
+		}
+		if e.replaces(now, f, l) || e.pathInto(f.scope, l) && now.Sub(l.inc.Opened) <= e.rule.Merge {
 			inside = append(inside, l)
 		}
 	}
 	i := slices.IndexFunc(inside, func(l *live) bool { // oldest first: e.open is ordered
-		return e.contains(f.scope, l.scope) && (now.Sub(l.inc.Opened) <= e.rule.Merge || e.contains(l.widest, f.scope))
+		return e.replaces(now, f, l) && (now.Sub(l.inc.Opened) <= e.rule.Merge || l.mild() || e.contains(l.widest, f.scope))
 	})
 	var l *live
 	switch {
 	case i >= 0:
 		l = inside[i]
+		l.raise(&f)
 		l.scope, l.dirty = f.scope, true
 		if e.contains(f.scope, l.widest) {
 			l.widest = f.scope
@@ -136,11 +157,12 @@ func (e *Engine) openNew(now time.Time, f finding) *live {
 	if len(e.open) >= maxOpen {
 		return nil
 	}
-	l := newLive(Incident{ID: e.newID(now), Opened: now, Started: now, Severity: SeverityOutage}, f.scope)
+	l := newLive(Incident{ID: e.newID(now), Opened: now, Started: now, Severity: f.severityOr()}, f.scope)
 	if f.conf == ConfidenceNone {
 		f.conf = ConfidenceProbable
 	}
 	e.open = append(e.open, l)
+	e.turnedBad(now, l)
 	e.feed(now, l, f)
 	e.announce(now, l, Opened)
 	return l
@@ -150,7 +172,8 @@ func (e *Engine) openNew(now time.Time, f finding) *live {
 func (e *Engine) reopen(now time.Time, f finding) *live {
 	for i := len(e.recent) - 1; i >= 0; i-- {
 		l := e.recent[i]
-		if l.inc.SupersededBy != "" || now.Sub(l.inc.Resolved) > e.rule.Reopen || !e.contains(f.scope, l.scope) && !e.contains(l.scope, f.scope) {
+		if l.inc.SupersededBy != "" || l.inc.Retrospective || (l.inc.Severity == SeverityDegraded) != (f.severity == SeverityDegraded) ||
+			now.Sub(l.inc.Resolved) > e.rule.Reopen || !e.contains(f.scope, l.scope) && !e.contains(l.scope, f.scope) {
 			continue
 		}
 		e.recent = slices.Delete(e.recent, i, i+1)
@@ -162,6 +185,7 @@ func (e *Engine) reopen(now time.Time, f finding) *live {
 		l.inc.Again++
 		l.inc.Reopened, l.inc.Recovered, l.inc.Resolved = now, time.Time{}, time.Time{}
 		l.inc.Confidence, l.inc.LineDown, l.inc.Transient = ConfidenceNone, false, false
+		l.inc.Severity, l.inc.Rate, l.inc.Added, l.inc.Ratio = f.severityOr(), 0, 0, 0
 		l.inc.Targets = nil
 		clear(l.failing)
 		clear(l.quiet)
@@ -169,6 +193,8 @@ func (e *Engine) reopen(now time.Time, f finding) *live {
 		clear(l.well)
 		l.healthy, l.told = time.Time{}, false
 		l.top, l.pauseFrom, l.pauseTo = failing{}, time.Time{}, time.Time{}
+		l.recheck, l.tail, l.inc.Easing, l.inc.Intermittent = easing{}, tail{}, false, false
+		e.turnedBad(now, l)
 		e.feed(now, l, f)
 		e.announce(now, l, Opened)
 		return l
@@ -200,6 +226,9 @@ func (e *Engine) feed(now time.Time, l *live, f finding) {
 	whole := l.scope == f.scope || len(f.targets) >= len(inc.Targets) // else its counts are those of a part
 	weak := inc.Confidence == ConfidenceConfirmed && l.scope.kind.ProviderSide() && !f.quorate(e.rule)
 	more := f.reason.DownSites >= inc.DownSites
+	if whole {
+		l.measure(&f)
+	}
 	if !weak && (whole && (l.scope.kind != inc.Kind || more) || surer && (whole || more)) {
 		l.count(f)
 	}
@@ -232,6 +261,9 @@ func (l *live) count(f finding) {
 	}
 	code, text := inc.Reason.Code, inc.Reason.Text
 	inc.Reason = f.reason
+	if l.scope == f.scope {
+		inc.Neighbours = f.neighbours
+	}
 	inc.Reason.Text = text // until it is described anew
 	if f.conf.Rank() < inc.Confidence.Rank() {
 		inc.Reason.Code = code
@@ -263,8 +295,8 @@ func (e *Engine) close(now time.Time, l *live, why Code) {
 	if l.inc.Recovered.IsZero() {
 		l.inc.Recovered = now
 	}
-	l.inc.CoverageLost = false
-	l.inc.Transient = why == Healthy && l.lastFailure().Sub(l.inc.Started) <= e.rule.Transient
+	l.inc.CoverageLost, l.inc.Easing = false, false
+	l.inc.Transient = why == Healthy && l.lastFailure(e.rule).Sub(l.inc.Started) <= e.rule.Transient
 	if why != Healthy {
 		l.inc.Reason.Code = why
 	}
@@ -275,18 +307,23 @@ func (e *Engine) close(now time.Time, l *live, why Code) {
 	e.announce(now, l, Closed)
 }
 
-// lastFailure is when anybody was last seen to fail.
-func (l *live) lastFailure() time.Time {
-	if len(l.quiet) > 0 {
+// lastFailure is when nearly all of the pairs that failed were last seen to fail:
+// one request in hundreds fails by itself while an incident waits to be closed.
+func (l *live) lastFailure(rule Rule) time.Time {
+	if len(l.quiet) > 0 || l.mild() {
 		return l.lastBad
 	}
-	var last time.Time
+	var last []time.Time
 	for _, ev := range l.proof {
-		if ev.Last.After(last) {
-			last = ev.Last
+		if ev.Answer == "down" {
+			last = append(last, ev.Last)
 		}
 	}
-	return last
+	if len(last) == 0 {
+		return time.Time{}
+	}
+	slices.SortFunc(last, time.Time.Compare)
+	return last[len(last)-1-int(rule.CloseShare*float64(len(last)))]
 }
 
 // announce tells of an incident as it is now.
@@ -296,6 +333,7 @@ func (e *Engine) announce(now time.Time, l *live, what What) {
 	if what != Closed {
 		e.gather(now, l)
 	}
+	l.inc.Impact = l.impact()
 	e.describe(now, l)
 	e.emit(IncidentEvent{What: what, Incident: l.inc.clone()})
 	if l.scope.kind.ProviderSide() {
@@ -321,6 +359,10 @@ func (e *Engine) label(l *live) {
 	inc, sc := &l.inc, l.scope
 	inc.Kind, inc.Provider, inc.Service, inc.Region = sc.kind, sc.provider, sc.service, sc.region
 	inc.Target, inc.Network, inc.Site = sc.target, sc.network, sc.site
+	inc.Dependency, inc.Edge, inc.VRegion, inc.Family = sc.dependency, sc.edge, sc.vregion, ""
+	if sc.family != 0 {
+		inc.Family = sc.family.String()
+	}
 	if inc.Targets == nil {
 		inc.Targets = []string{}
 	}
@@ -328,6 +370,11 @@ func (e *Engine) label(l *live) {
 		inc.Client = e.clientOf(inc)
 	} else if s := e.siteByID[sc.site]; s != nil {
 		inc.Client, inc.Network = s.Client, s.net
+	}
+	if only, known := l.onlyNames(e); inc.Layer != probes.LayerDNS.String() {
+		inc.IPReachable = false
+	} else if known {
+		inc.IPReachable = only
 	}
 }
 

@@ -10,15 +10,18 @@ import (
 func (e *Engine) scopeOf(inc *Incident) scope {
 	switch inc.Kind {
 	case KindSite:
-		return scope{kind: KindSite, site: inc.Site}
+		return scope{kind: KindSite, site: inc.Site, family: familyNamed(inc.Family)}
 	case KindFleet, KindCollector:
 		return scope{kind: inc.Kind, site: inc.Site}
 	case KindTarget:
 		if t := e.targetByID[inc.Target]; t != nil {
-			return targetScope(t)
+			sc := targetScope(t)
+			sc.family = familyNamed(inc.Family)
+			return sc
 		}
 	}
-	return scope{kind: inc.Kind, provider: inc.Provider, service: inc.Service, region: inc.Region, target: inc.Target, network: inc.Network}
+	return scope{kind: inc.Kind, provider: inc.Provider, service: inc.Service, region: inc.Region, target: inc.Target, network: inc.Network,
+		dependency: inc.Dependency, edge: inc.Edge, vregion: inc.VRegion, family: familyNamed(inc.Family)}
 }
 
 // Restore takes back the incidents of a former life, after SetFleet and
@@ -28,6 +31,8 @@ func (e *Engine) Restore(now time.Time, open []Incident) {
 	e.wake(now)
 	for _, in := range open {
 		in = in.clone()
+		in.Easing = false // nobody has answered us yet
+		slices.Sort(in.Targets)
 		l := newLive(in, e.scopeOf(&in))
 		l.lastBad, l.told = in.Started, true
 		for _, ev := range in.Evidence {
@@ -52,7 +57,7 @@ func (e *Engine) Restore(now time.Time, open []Incident) {
 			if in.State == Recovering {
 				l.healthy = now // a fresh minute of health: we did not watch
 			}
-			if len(l.quiet) == 0 && (in.Kind == KindSite || in.Kind == KindNetwork) {
+			if len(l.quiet) == 0 && (in.Kind == KindSite || in.Kind == KindNetwork || in.Kind == KindVRegion) {
 				// Nobody has said anything yet: what was known is the past.
 				l.inc.CoverageLost, l.dirty = true, true
 				l.unwell = strings.HasSuffix(in.Title, unwellTitle)
@@ -89,7 +94,7 @@ func (e *Engine) dropTargets(now time.Time) {
 		}
 		left := slices.DeleteFunc(slices.Clone(l.inc.Targets), func(id string) bool {
 			t := e.targetByID[id]
-			return t == nil || t.Reference
+			return t == nil || t.Reference != (l.scope.kind == KindReference)
 		})
 		switch {
 		case len(left) == len(l.inc.Targets):

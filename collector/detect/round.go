@@ -30,6 +30,7 @@ type round struct {
 	told     bool      // a provisional decision was passed on
 	settled  time.Time
 	decision Decision
+	part     parts // judge_part.go
 }
 
 // elector is a site in a round, with what its agents said in this attempt.
@@ -49,6 +50,8 @@ type answer struct {
 	addr   netip.Addr
 	edge   string
 	err    string
+
+	reachable bool // DOWN at the name, but its last address answers
 }
 
 // openRound asks the electorate about check i of t.
@@ -76,14 +79,20 @@ func (e *Engine) ask(now time.Time, r *round) {
 	for k := range r.electors {
 		el := &r.electors[k]
 		el.answers = nil
-		if ok, _ := e.eligible(now, el.site, r.t.Provider); !ok || el.site.removed {
+		if ok, _ := e.eligible(now, el.site, r.t.Provider); !ok || el.site.removed || e.maintained(el.site, r.t) {
 			continue
 		}
 		for _, a := range el.site.agents {
-			if ok, _ := e.able(now, a); ok {
-				el.answers = append(el.answers, answer{agent: a})
-				agents = append(agents, a.id)
+			if ok, _ := e.able(now, a); !ok {
+				continue
 			}
+			if !e.mayAsk(now, a) {
+				el.answers = append(el.answers, answer{agent: a, in: true, why: whyAsked})
+				continue
+			}
+			e.spendAsk(now, a)
+			el.answers = append(el.answers, answer{agent: a})
+			agents = append(agents, a.id)
 		}
 	}
 	if len(agents) == 0 {
@@ -105,7 +114,7 @@ func (e *Engine) answer(now time.Time, r *round, a *agent, v Vote) {
 	start := now.Add(-max(v.Age, 0))
 	*slot = answer{agent: a, in: true, answer: v.Answer, cause: v.Cause, why: clip(v.Why, 80), start: start,
 		refs: v.RefsAsked == 0 || v.RefsOK == v.RefsAsked || 3*v.RefsOK >= 2*v.RefsAsked,
-		addr: v.Addr, edge: clip(v.Edge, 60), err: clip(v.Err, 200)}
+		addr: v.Addr, edge: clip(v.Edge, 60), err: clip(v.Err, 200), reachable: v.IPReachable}
 	oldest := r.since
 	if r.attempt > 0 {
 		oldest = r.asked
@@ -120,8 +129,12 @@ func (e *Engine) answer(now time.Time, r *round, a *agent, v Vote) {
 	case v.Answer == vantage.Down && !blames(v.Cause):
 		slot.answer, slot.why = vantage.Abstain, v.Cause.String()
 	default:
-		a.cells[r.check].vote(ms(start), v.Answer, v.Cause)
+		a.vote(r.check, ms(start), v.Answer, v.Cause)
+		e.sawEdge(a, r.check, v.Edge)
 		r.t.stirred = true
+		if v.Answer == vantage.Degraded {
+			e.strained(now, a, r.check, Suspicion{Cause: v.Cause, Added: v.Added, Ratio: v.Ratio})
+		}
 	}
 	if slot.why == vantage.WhyReferencesFailed.String() {
 		a.shaky = now
@@ -155,10 +168,33 @@ func (r *round) pending() int {
 	return n
 }
 
+// unheard says whether a vantage region with two electors or more, all of whom
+// could answer, has said nothing yet: it is further away, and may be the part of
+// the fleet that is well.
+func (r *round) unheard() bool {
+	asked, heard := map[string]int{}, map[string]bool{}
+	for k := range r.electors {
+		el := &r.electors[k]
+		b := el.ballot()
+		switch {
+		case b.Pending:
+			asked[b.Region]++
+		case tells(b.Answer):
+			heard[b.Region] = true
+		}
+	}
+	for region, n := range asked {
+		if n >= 2 && !heard[region] {
+			return true
+		}
+	}
+	return false
+}
+
 // ballot combines the agents of a site: UP if any is, DOWN if all that can tell
 // are (amendment 7); pending while that is open.
 func (el *elector) ballot() Ballot {
-	b := Ballot{Site: el.site.ID, Client: el.site.Client, Network: el.site.net,
+	b := Ballot{Site: el.site.ID, Client: el.site.Client, Network: el.site.net, Region: el.site.Region,
 		Unknown: el.site.Network.Basis == fleet.BasisPrefix, RefsWell: true}
 	for _, an := range el.answers {
 		switch {
@@ -184,15 +220,24 @@ func (e *Engine) judge(now time.Time, r *round) {
 	ballots := make([]Ballot, len(r.electors))
 	for k := range r.electors {
 		ballots[k] = r.electors[k].ballot()
+		ballots[k].Edge = e.edgeOf(r.electors[k].site, r.t)
 	}
-	d := Judge(ballots, e.rule, Circumstances{Before: r.before, Held: r.held,
-		Private: r.t.Client != "", Frozen: e.isFrozen(now)})
+	c := Circumstances{Before: r.before, Held: r.held, Private: r.t.Client != "", Frozen: e.isFrozen(now)}
+	d := Judge(ballots, e.rule, c)
+	if !d.Out && d.Step == Settle {
+		d = e.judgeParts(r, ballots, c, d)
+	}
+	d.Family = e.familyOf(r.t, r.check)
 	pending := r.pending()
 	if d.Out && pending > 0 { // an UP is as fast as a round trip: give it time to contradict
 		if r.graceAt.IsZero() {
-			r.graceAt = now.Add(e.rule.Grace)
+			r.graceAt = now.Add(e.grace(r, &d))
 		}
 		if now.Before(r.graceAt) {
+			return
+		}
+		if wait := r.opened.Add(e.rule.FarGrace); r.attempt == 0 && now.Before(wait) && r.unheard() {
+			r.graceAt = wait
 			return
 		}
 	} else if !d.Out {
@@ -217,9 +262,20 @@ func (e *Engine) judge(now time.Time, r *round) {
 		every = e.rule.Patience
 	}
 	r.revoteAt = r.opened.Add(time.Duration(r.attempt+1) * every)
-	if !r.revoteAt.After(now) {
-		r.revoteAt = now.Add(every / 4)
+	if soon := now.Add(e.rule.Grace); r.revoteAt.Before(soon) { // the last answers came late: the attempts lie far apart already
+		r.revoteAt = soon
 	}
+}
+
+// grace is how long to wait for contradiction. Of few sites two bad ones and one
+// chance failure are a quorum, so wait as long as a good answer usually takes: a
+// refusal needs one round trip, a page several.
+func (e *Engine) grace(r *round, d *Decision) time.Duration {
+	if d.Reason.Need > e.rule.MinSites {
+		return e.rule.Grace
+	}
+	usual := time.Duration(float64(e.checks[r.check].typical.median) * float64(time.Second))
+	return max(e.rule.Grace, min(usual, e.rule.FarGrace))
 }
 
 // settle ends a round.
@@ -233,12 +289,13 @@ func (e *Engine) settle(now time.Time, r *round, d Decision) {
 	case r.told: // was out provisionally and did not hold: the incident closes by its own rule
 	default:
 		r.t.out, r.t.outAt = Decision{}, time.Time{}
+		e.appraise(now, r)
 		if d.Reason.DownSites > 0 || d.Reason.Abstained > 0 {
 			e.want(now, e.rule.EmitWait)
 		}
 	}
 	if !e.emitAt.IsZero() && !e.undecided() {
-		e.explain(now)
+		e.explainNow(now)
 	}
 	if r.t.next != nil {
 		e.serveQueue(now)
@@ -252,17 +309,46 @@ func (e *Engine) callOut(now time.Time, r *round, d Decision) {
 		e.want(now, e.rule.EmitWait)
 		return
 	}
-	e.explain(now)
+	e.explainNow(now)
 }
 
-// undecided says whether any round is still in its first attempt.
+// undecided says whether any round is still in its first attempt and may yet
+// find something: not one that more sites have refuted than borne out, nor a
+// second one about a target that is called out already. In a large fleet some
+// passing failure is being asked about at most times, and waiting for the last
+// answer about it would make every outage later.
 func (e *Engine) undecided() bool {
 	for _, r := range e.rounds {
-		if r.attempt == 0 && !r.told && r.revoteAt.IsZero() {
-			return true
+		if r.attempt == 0 && !r.told && r.revoteAt.IsZero() && !r.t.out.Out {
+			if up, down := r.votes(); up <= down {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// votes counts the sites that have said up and down.
+func (r *round) votes() (up, down int) {
+	for k := range r.electors {
+		switch b := r.electors[k].ballot(); {
+		case b.Pending:
+		case b.Answer == vantage.Up || b.Answer == vantage.Degraded:
+			up++
+		case b.Answer == vantage.Down:
+			down++
+		}
+	}
+	return up, down
+}
+
+// bygone says that the round asked before a failure of since began, and that
+// even if everybody whose answer is still out said down, it could find nothing
+// any more: neither the whole fleet nor a part of it would fail.
+func (e *Engine) bygone(r *round, since time.Time) bool {
+	up, down := r.votes()
+	most := down + r.pending()
+	return since.After(r.asked) && !r.told && most < e.rule.PartSites && most < e.rule.K(up+most)
 }
 
 // next is when the round needs attention.
@@ -294,7 +380,14 @@ func (e *Engine) advance(now time.Time, r *round) {
 		return // settled meanwhile
 	}
 	if due(r.revoteAt, now) {
-		r.held++
+		if e.parked(now, r) {
+			return
+		}
+		if e.exhausted(now, r) {
+			r.revoteAt = now.Add(askWait)
+			return
+		}
+		r.again(r.decision)
 		r.attempt++
 		e.budget.spend(now, e.capacity(), e.rule.BudgetWindow)
 		e.ask(now, r)

@@ -20,6 +20,7 @@ type Rule struct {
 	FewNetworks int           //
 	Coverage    float64       // least share of the former electorate that can tell
 	Grace       time.Duration // wait for contradiction after the K-th DOWN
+	FarGrace    time.Duration // ... of a vantage region that has said nothing, since the round was opened
 	Revote      time.Duration // distance of re-votes of a contradicted round
 	Patience    time.Duration // distance of re-votes of fleets with one or two networks or sites
 
@@ -29,7 +30,7 @@ type Rule struct {
 	Deadline     time.Duration // least D of a confirmation; the most is twice this
 	AnswerWithin time.Duration // asked sites abstain at D + this
 	Slack        time.Duration // jitter allowed between two ages of one moment
-	RoundBudget  int           // asks per BudgetWindow, per Electorate sites of the fleet
+	RoundBudget  int           // asks per BudgetWindow: of one agent; rounds per Electorate sites of the fleet
 	BudgetWindow time.Duration
 	SuspectWait  time.Duration // a suspicion without a round is forgotten after this
 
@@ -77,6 +78,27 @@ type Rule struct {
 	FreshIntervals float64       // ... or for this many intervals
 	Late           time.Duration // older at receive: backfill
 	Grid           time.Duration // verdict points
+
+	// The quorum of a part of the fleet: a vantage region, an edge (judge_region.go).
+	PartSites  int     // floor of its K
+	OtherShare float64 // most balanced failing share of the rest
+	// Recovery (recover.go).
+	Recheck time.Duration // an open outage is asked about every so often
+
+	// Flapping (flap.go).
+	FlapTurns  int           // turned bad so often ...
+	FlapWindow time.Duration // ... within this: intermittent
+	Steady     time.Duration // closes what is intermittent
+
+	// The long tail (linger.go).
+	LingerShare float64       // of the peak: a rest
+	LingerAfter time.Duration // a rest for so long lingers
+
+	// Reputation (reputation.go).
+	Liar       int           // votes against the settled truth that flag a site
+	LiarFactor float64       // ... and this many times the fleet's median
+	Forget     time.Duration // half of it is forgotten
+	AloneFor   time.Duration // alone about a provider for so long: no witness about it
 }
 
 // DefaultRule is the rule that ships.
@@ -85,12 +107,13 @@ func DefaultRule() Rule {
 		MinSites: 3, Quorum: 0.6, SmallFleet: 6, MFew: 2, MMany: 3, // 2.4 [S]
 		Balance: 0.6, BalanceFew: 0.8, FewNetworks: 3, // 2.4 [S]: removes the 5-site, 3-network corner
 		Coverage: 0.5, Grace: 150 * time.Millisecond, // 2.4
-		Revote: 2500 * time.Millisecond, Patience: 5 * time.Second, // 2.4; 2.11 (10 s) and A6 (15 s)
+		FarGrace: 1200 * time.Millisecond,                            // [E] four round trips of 200 ms and what a second attempt begins later
+		Revote:   2500 * time.Millisecond, Patience: 5 * time.Second, // 2.4; 2.11 (10 s) and A6 (15 s)
 
 		Electorate: 15, RegionSeats: 3, // A1
 		Deadline: time.Second, AnswerWithin: 600 * time.Millisecond, // 2.2 (RFC 6298: RTO 1 s), A1
-		Slack:       100 * time.Millisecond,                                            // [E] one-way delays differ
-		RoundBudget: 10, BudgetWindow: 10 * time.Second, SuspectWait: 15 * time.Second, // S47: 20 confirmations, two per ask; 2.4
+		Slack:       100 * time.Millisecond,                                           // [E] one-way delays differ
+		RoundBudget: 9, BudgetWindow: 10 * time.Second, SuspectWait: 15 * time.Second, // S47: 20 attempts, two per ask, two are the agent's own; six at once (A2); 2.4
 
 		Silent: 3 * time.Second, SilentMetered: 15 * time.Second, // A3
 		References: 0.6, SickProviders: 0.3, SickNetworks: 2, ClockLimit: 10 * time.Second, // 2.3
@@ -111,6 +134,13 @@ func DefaultRule() Rule {
 
 		Fresh: 10 * time.Second, FreshIntervals: 1.5, // 2.3(2)
 		Late: 10 * time.Second, Grid: 30 * time.Second, // 2.6, storage schema
+
+		PartSites: 2, OtherShare: 0.2, // 2.4
+		Recheck:   2 * time.Second,                                           // [E] two answers within 5 s of an outage, before anybody is paged
+		FlapTurns: 3, FlapWindow: 15 * time.Minute, Steady: 15 * time.Minute, // 2.4
+		LingerShare: 0.2, LingerAfter: 10 * time.Minute, // A10
+		Liar: 10, LiarFactor: 5, // 2.8
+		Forget: 7 * 24 * time.Hour, AloneFor: 7 * time.Minute, // [E]; the latter outlives most trouble on a path (mean 5 min)
 	}
 }
 
@@ -121,6 +151,11 @@ func (r Rule) K(n int) int {
 		return n
 	}
 	return max(r.MinSites, int(math.Ceil(r.Quorum*float64(n)-1e-9)))
+}
+
+// partK is K among the n sites of a part of the fleet.
+func (r Rule) partK(n int) int {
+	return max(r.PartSites, int(math.Ceil(r.Quorum*float64(n)-1e-9)))
 }
 
 // M is the least number of networks among the DOWN of n sites.
@@ -156,6 +191,7 @@ func (r Rule) filled() Rule {
 	fill(&r.FewNetworks, d.FewNetworks)
 	fill(&r.Coverage, d.Coverage)
 	fill(&r.Grace, d.Grace)
+	fill(&r.FarGrace, d.FarGrace)
 	fill(&r.Revote, d.Revote)
 	fill(&r.Patience, d.Patience)
 	fill(&r.Electorate, d.Electorate)
@@ -207,6 +243,18 @@ func (r *Rule) fillRest(d Rule) {
 	fill(&r.FreshIntervals, d.FreshIntervals)
 	fill(&r.Late, d.Late)
 	fill(&r.Grid, d.Grid)
+	fill(&r.PartSites, d.PartSites)
+	fill(&r.OtherShare, d.OtherShare)
+	fill(&r.Recheck, d.Recheck)
+	fill(&r.FlapTurns, d.FlapTurns)
+	fill(&r.FlapWindow, d.FlapWindow)
+	fill(&r.Steady, d.Steady)
+	fill(&r.LingerShare, d.LingerShare)
+	fill(&r.LingerAfter, d.LingerAfter)
+	fill(&r.Liar, d.Liar)
+	fill(&r.LiarFactor, d.LiarFactor)
+	fill(&r.Forget, d.Forget)
+	fill(&r.AloneFor, d.AloneFor)
 }
 
 func fill[T comparable](p *T, d T) {

@@ -15,6 +15,7 @@ type silence struct {
 	together bool      // two or more agents fell silent at one moment
 	ok, bad  int       // what the site's own results say of the spell, delivered afterwards
 	l        *live     // the incident that tells of it; nil: none (yet)
+	kept     bool      // the site was in maintenance: nobody is told (maintenance.go)
 }
 
 func (s *silence) over() bool { return s == nil || !s.to.IsZero() }
@@ -97,6 +98,9 @@ func (e *Engine) fallSilent(now time.Time, s *site, last time.Time) {
 	}
 	sp.together = sp.together && missed >= 2
 	s.silence = sp
+	if sp.kept = e.kept(s); sp.kept {
+		return
+	}
 	if e.group == nil {
 		e.group = &group{first: now}
 	}
@@ -305,7 +309,7 @@ func weWereAway(s *site) bool {
 func (e *Engine) stops(now time.Time) {
 	for _, s := range e.sites {
 		sp := s.silence
-		if sp.over() || !sp.stopped || sp.l != nil || now.Sub(sp.from) < e.rule.StoppedFor {
+		if sp.over() || !sp.stopped || sp.kept || sp.l != nil || now.Sub(sp.from) < e.rule.StoppedFor {
 			continue
 		}
 		e.declareSilence(now, scope{kind: KindFleet, site: s.ID}, []*site{s}, 1, Stopped)
@@ -313,9 +317,11 @@ func (e *Engine) stops(now time.Time) {
 }
 
 // late takes a result that tells of the past: it may date an open incident
-// back and turn "lost contact" into what the site itself saw; it opens nothing.
-func (e *Engine) late(now time.Time, a *agent, c *check, o Observation) {
+// back, turn "lost contact" into what the site itself saw, and, with many others,
+// show an outage that nobody was told of (late.go); it opens nothing.
+func (e *Engine) late(now time.Time, a *agent, c *check, i uint32, o Observation) {
 	s := a.site
+	e.noteLate(now, a, c, i, o)
 	if sp := s.silence; sp.holds(o.Start) {
 		switch {
 		case o.Result.Outcome == probes.Up || o.Result.Outcome == probes.Degraded:
@@ -326,6 +332,9 @@ func (e *Engine) late(now time.Time, a *agent, c *check, o Observation) {
 	}
 	if o.Result.Outcome != probes.Down || c.reach == probes.LayerNone {
 		return
+	}
+	if d := a.health.Offset; d > e.rule.ClockLimit || d < -e.rule.ClockLimit {
+		return // a clock that far off dates nothing
 	}
 	for _, l := range e.open {
 		if l.failing[s.ID] && slices.Contains(l.inc.Targets, c.Target) && o.Start.Before(l.inc.Started) && l.inc.Started.Sub(o.Start) <= e.rule.Merge {
@@ -342,7 +351,7 @@ func (e *Engine) hindsight(now time.Time) {
 				continue
 			}
 			code := e.seenByItself(l)
-			if code == "" || code == l.inc.Reason.Code || l.inc.Reason.Code == Unwatched {
+			if code == "" || code == l.inc.Reason.Code || l.inc.Reason.Code == Unwatched || l.inc.Reason.Code == Maintained {
 				continue
 			}
 			l.inc.Reason.Code = code

@@ -58,17 +58,37 @@ func (b *bucket) spend(now time.Time, capacity float64, window time.Duration) {
 	b.left = max(b.left-1, -capacity)
 }
 
-// capacity is how many rounds the whole fleet may hold per BudgetWindow, so
-// that no agent confirms more often than RoundBudget times in it.
+// capacity is how many rounds the whole fleet may hold per BudgetWindow: one
+// more than one agent may be asked in (mayAsk keeps to that), because a disturbed
+// fleet needs its last round more than it needs each agent in it.
 func (e *Engine) capacity() float64 {
-	return float64(e.rule.RoundBudget) * max(1, float64(len(e.sites))/float64(e.rule.Electorate))
+	return float64(e.rule.RoundBudget+1) * max(1, float64(len(e.sites))/float64(e.rule.Electorate))
+}
+
+// hasShare says whether an agent may open one more round in this window. Of
+// many agents each may have three times its even part, so that a few that cry
+// wolf leave most of the budget to the others; what is over waits in the queue,
+// where another agent's doubt about the same target overtakes it.
+func (e *Engine) hasShare(now time.Time, a *agent) bool {
+	if now.Sub(a.openedAt) >= e.rule.BudgetWindow {
+		a.opened, a.openedAt = 0, now
+	}
+	share := e.capacity()
+	if n := float64(len(e.sites)); n > 3 {
+		share = max(3, 3*share/n)
+	}
+	return float64(a.opened) < share
 }
 
 // doubt takes a suspicion: ignored, joined to the open round, queued, or the
 // start of a round.
 func (e *Engine) doubt(now time.Time, a *agent, s Suspicion) {
 	c, i, ok := e.find(s.Config, s.Check)
-	if !ok || c.reach == probes.LayerNone || c.target.Reference || !c.target.concerns(a.site) || !blames(s.Cause) {
+	if !ok || c.reach == probes.LayerNone || c.target.Reference || !c.target.concerns(a.site) || !s.Degraded && !blames(s.Cause) || e.maintained(a.site, c.target) {
+		return
+	}
+	if s.Degraded {
+		e.strained(now, a, i, s)
 		return
 	}
 	if now.Sub(a.doubtAt) >= e.rule.BudgetWindow {
@@ -88,7 +108,7 @@ func (e *Engine) doubt(now time.Time, a *agent, s Suspicion) {
 	if len(e.troubles) < maxTroubles {
 		e.troubles = append(e.troubles, trouble{since: ms(since), agent: a, check: i})
 	}
-	if e.covered(c.target) {
+	if e.coveredFrom(c.target, a.site, e.familyOf(c.target, i)) || e.answeredInPart(now, c.target) {
 		return
 	}
 	if ok, _ := e.eligible(now, a.site, c.target.Provider); !ok {
@@ -101,11 +121,11 @@ func (e *Engine) doubt(now time.Time, a *agent, s Suspicion) {
 // stand takes a check that an agent already holds DOWN: its own confirmed word.
 func (e *Engine) stand(now time.Time, a *agent, s Standing) {
 	c, i, ok := e.find(0, s.Check)
-	if !ok || c.reach == probes.LayerNone || !blames(s.Cause) {
+	if !ok || c.reach == probes.LayerNone || !blames(s.Cause) || e.maintained(a.site, c.target) {
 		return
 	}
 	since := min(max(s.Since, 0), 24*time.Hour)
-	a.cells[i].vote(ms(now.Add(-min(since, e.rule.Fresh))), vantage.Down, s.Cause)
+	a.vote(i, ms(now.Add(-min(since, e.rule.Fresh))), vantage.Down, s.Cause)
 	if cell := &a.cells[i]; cell.outcome == probes.Down {
 		cell.first, cell.voted = ms(now.Add(-since)), false
 	}
@@ -114,20 +134,24 @@ func (e *Engine) stand(now time.Time, a *agent, s Standing) {
 
 // raise opens a round, or queues the suspicion.
 func (e *Engine) raise(now time.Time, t *target, p pending, cause probes.Cause) {
+	if r := t.round; r != nil && e.bygone(r, p.since) {
+		e.settle(now, r, r.decision) // its last answers are of yesterday's trouble
+	}
 	if r := t.round; r != nil {
 		need := cause.Layer()
 		if need == probes.LayerNone {
 			need = e.checks[p.check].reach
 		}
-		if e.checks[r.check].reach < need && t.next == nil {
+		if (e.checks[r.check].reach < need || e.familyOf(t, r.check) != e.familyOf(t, p.check)) && t.next == nil {
 			e.queue(now, t, p) // the open round asks a question that this failure does not touch
 		}
 		return
 	}
-	if len(e.rounds) >= maxRounds || !e.budget.take(now, e.capacity(), e.rule.BudgetWindow) {
+	if len(e.rounds) >= maxRounds || !e.hasShare(now, p.agent) || !e.budget.take(now, e.capacity(), e.rule.BudgetWindow) {
 		e.queue(now, t, p)
 		return
 	}
+	p.agent.opened++
 	e.openRound(now, t, p.check, p.agent.site, p.since)
 }
 
@@ -152,7 +176,7 @@ func (e *Engine) serveQueue(now time.Time) {
 			}
 			if e.overtaken(now, c) {
 				c.next = nil
-			} else if t == nil || c.next.at.Before(t.next.at) {
+			} else if (t == nil || c.next.at.Before(t.next.at)) && e.hasShare(now, c.next.agent) {
 				t = c
 			}
 		}
@@ -165,6 +189,7 @@ func (e *Engine) serveQueue(now time.Time) {
 		}
 		p := t.next
 		t.next = nil
+		p.agent.opened++
 		e.openRound(now, t, p.check, p.agent.site, p.since)
 	}
 	for _, t := range e.targets {
@@ -177,7 +202,7 @@ func (e *Engine) serveQueue(now time.Time) {
 
 func (e *Engine) overtaken(now time.Time, t *target) bool {
 	p := t.next
-	if p.agent.site == nil || p.agent.site.removed || int(p.check) >= len(e.checks) || now.Sub(p.at) > e.rule.SuspectWait || e.covered(t) {
+	if p.agent.site == nil || p.agent.site.removed || int(p.check) >= len(e.checks) || now.Sub(p.at) > e.rule.SuspectWait || e.coveredFrom(t, p.agent.site, e.familyOf(t, p.check)) {
 		return true
 	}
 	c := &p.agent.cells[p.check]

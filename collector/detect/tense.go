@@ -25,12 +25,15 @@ func (e *Engine) localText(now time.Time, l *live, subject string) string {
 		text += "; its references fail too"
 	}
 	c := e.contrastTo(now, l.scope, inc.Targets)
-	return text + ". " + c.text(e.rule)
+	return text + ". " + c.text(e.rule, l.scope.kind)
 }
 
 func (e *Engine) localWho(l *live, subject string, c failing) string {
-	if l.inc.Kind == KindNetwork {
+	switch l.inc.Kind {
+	case KindNetwork:
 		return c.ofSites() + " on " + subject
+	case KindVRegion:
+		return c.ofSites() + " in " + l.inc.VRegion + " on " + plural(c.downNets, "ISP")
 	}
 	return subject
 }
@@ -47,8 +50,11 @@ func (e *Engine) extent(inc *Incident) string {
 }
 
 // text says what the others reach now, and what follows from it.
-func (c contrast) text(rule Rule) string {
-	const ours = ", so the trouble is on this side: the line, its firewall or its DNS."
+func (c contrast) text(rule Rule, k Kind) string {
+	ours := ", so the trouble is on this side: the line, its firewall or its DNS."
+	if k == KindVRegion {
+		ours = ", so the trouble is in that region: its ISPs or what carries them."
+	}
 	switch {
 	case c.sites == 0:
 		return "No other site can tell now whether they are well."
@@ -84,9 +90,9 @@ func (e *Engine) pastText(l *live, subject string) string {
 	}
 	var who, what string
 	switch inc.Kind {
-	case KindSite, KindNetwork:
+	case KindSite, KindNetwork, KindVRegion:
 		who, what = e.localWho(l, subject, l.top), e.extent(inc)
-	case KindNetworkProvider:
+	case KindNetworkProvider, KindNetworkDependency:
 		who, what = l.top.ofSites()+" on "+inc.Network, e.pathSubject(inc)
 	default:
 		who, what = l.top.onISPs(), subject
@@ -129,6 +135,8 @@ func (e *Engine) soFar(l *live) string {
 		return "it was well again at " + since + ", but too few of these sites can tell how it is now"
 	case l.healthy.IsZero():
 		return "it was well again at " + since + ", but single sites fail still: it is not over yet"
+	case inc.Intermittent:
+		return "all is well again since " + since + ", but it comes and goes: closing after " + plural(int(e.rule.Steady.Minutes()), "minute") + " of health"
 	case len(l.quiet) > 0:
 		return "all is heard again since " + since + ", closing after a minute of it"
 	}
@@ -149,6 +157,8 @@ func (e *Engine) aftermath(now time.Time, l *live) string {
 		b.WriteString(" It is part of a wider incident.")
 	case inc.State == Resolved && inc.Reason.Code == Unwatched:
 		b.WriteString(" It is no longer watched.")
+	case inc.State == Resolved && inc.Reason.Code == Maintained:
+		b.WriteString(" A maintenance window covers all of it: it is not judged meanwhile.")
 	case inc.State == Resolved:
 		fmt.Fprintf(&b, " Over since %s after %s.", clock(inc.Recovered), inc.Recovered.Sub(inc.Started).Round(time.Second))
 	case again:
@@ -163,6 +173,18 @@ func (e *Engine) aftermath(now time.Time, l *live) string {
 		default:
 			fmt.Fprintf(&b, "; now %s again.", c.fail())
 		}
+	}
+	if inc.Intermittent && inc.State.Open() && inc.State != Recovering {
+		b.WriteString(" It comes and goes.")
+	}
+	if inc.IPReachable && inc.State.Open() && inc.State != Recovering {
+		b.WriteString(" The addresses that it last had still answer: only the names are broken.")
+	}
+	if inc.State == Lingering {
+		b.WriteString(" Most of it has healed; this rest lingers.")
+	}
+	if inc.Easing {
+		b.WriteString(" Fresh answers are good again: it may be over.")
 	}
 	if inc.CoverageLost && inc.State.Open() && inc.State != Recovering {
 		b.WriteString(" Too few sites can tell whether it is over.")

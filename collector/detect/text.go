@@ -17,78 +17,41 @@ func (e *Engine) describe(now time.Time, l *live) {
 	inc := &l.inc
 	inc.Evidence = l.sortedProof()
 	subject := e.subject(l)
-	past := inc.State == Recovering || inc.State == Resolved && !inc.Recovered.IsZero() && inc.Reason.Code != Unwatched && inc.SupersededBy == ""
+	past := inc.State == Recovering || inc.State == Resolved && !inc.Recovered.IsZero() && inc.Reason.Code != Unwatched && inc.Reason.Code != Maintained && inc.SupersededBy == ""
 	switch inc.Kind {
-	case KindSite, KindNetwork, KindFleet, KindCollector:
+	case KindSite, KindNetwork, KindVRegion, KindFleet, KindCollector:
 		if len(l.quiet) > 0 {
 			inc.Title, inc.Reason.Text = e.silenceText(now, l, subject)
 			break
 		}
 		l.unwell = !past && e.unwell(now, l) || past && l.unwell
-		if inc.Title = subject + ": cannot reach most of what we watch"; l.unwell {
-			inc.Title = subject + unwellTitle
+		if inc.Title = l.scope.capital(subject) + ": cannot reach most of what we watch"; l.unwell {
+			inc.Title = l.scope.capital(subject) + unwellTitle
 		}
 		inc.Reason.Text = e.localText(now, l, subject)
-	case KindNetworkProvider:
-		inc.Title = "Trouble between " + inc.Network + " and " + display(inc.Provider)
+	case KindNetworkProvider, KindNetworkDependency:
+		inc.Title = "Trouble " + subject
 		inc.Reason.Text = e.pathText(now, l)
 	default:
-		if inc.Title = subject + ": outage"; inc.Reason.Code == Alone {
+		if inc.Title = l.scope.capital(subject) + ": outage"; inc.Reason.Code == Alone {
 			inc.Title = subject + ": unreachable from one site"
 		}
-		inc.Reason.Text = e.outageText(l, subject)
+		inc.Reason.Text = e.outageText(now, l, subject)
 	}
 	if past {
 		inc.Reason.Text = e.pastText(l, subject)
+	}
+	if l.mild() {
+		e.describeMild(l, subject, past)
 	}
 	inc.Summary = inc.Reason.Text + e.aftermath(now, l)
 }
 
 // subject names what is blamed.
-func (e *Engine) subject(l *live) string {
-	inc := &l.inc
-	p := display(inc.Provider)
-	switch inc.Kind {
-	case KindProvider:
-		return p
-	case KindProviderRegion:
-		return p + " " + inc.Region
-	case KindService:
-		return p + " " + inc.Service
-	case KindTarget:
-		return e.targetName(inc)
-	case KindNetwork:
-		return inc.Network
-	case KindSite:
-		return inc.Site
-	case KindCollector:
-		return "Picket server"
-	case KindFleet:
-		if inc.Site != "" {
-			return "Picket at " + inc.Site
-		}
-		return "Picket fleet"
-	}
-	return p
-}
-
-func (e *Engine) targetName(inc *Incident) string {
-	name := inc.Target
-	if t := e.targetByID[inc.Target]; t != nil && t.Name != "" {
-		name = t.Name
-	}
-	p := display(inc.Provider)
-	switch {
-	case inc.Service != "" && inc.Region != "":
-		return inc.Service + " in " + p + " " + inc.Region
-	case inc.Service != "" && p != "":
-		return p + " " + inc.Service
-	}
-	return name
-}
+func (e *Engine) subject(l *live) string { return l.scope.label(e.nameOf) }
 
 // outageText is the sentence of a provider-side incident.
-func (e *Engine) outageText(l *live, subject string) string {
+func (e *Engine) outageText(now time.Time, l *live, subject string) string {
 	inc := &l.inc
 	var b strings.Builder
 	switch inc.Reason.Code {
@@ -98,7 +61,8 @@ func (e *Engine) outageText(l *live, subject string) string {
 		fmt.Fprintf(&b, "%s cannot reach %s", countsOf(inc).onISPs(), subject)
 	}
 	fmt.Fprintf(&b, ": %s.", causeText(inc.Cause, 1))
-	b.WriteString(e.references(l))
+	b.WriteString(e.howReferences(l))
+	b.WriteString(e.where(now, l))
 	if e.oneRegion() && inc.Reason.Code != Alone {
 		b.WriteString(" All of them look from one region: this is true from where we look.")
 	}
@@ -119,9 +83,28 @@ func (e *Engine) outageText(l *live, subject string) string {
 	return b.String()
 }
 
-// references says how the references of the failing sites were.
-func (e *Engine) references(l *live) string {
-	if !e.hasReferences {
+// where says what else tells where the trouble is: what hangs on a shared
+// component, and what is well beside the part that fails.
+func (e *Engine) where(now time.Time, l *live) string {
+	inc := &l.inc
+	switch sc := l.scope; {
+	case sc.kind == KindEdge:
+		return " " + e.extent(inc) + " are answered by it; other edges of " + sc.dependency + " are well."
+	case sc.vregion != "":
+		if c := e.contrastTo(now, sc, inc.Targets); c.clear(e.rule) {
+			return fmt.Sprintf(" %d of %s in other regions can: the trouble is there or on the way there.", c.well, plural(c.sites, "site"))
+		}
+	case sc.kind == KindDependency:
+		return " " + e.extent(inc) + " depend on it and fail."
+	case sc.family != 0:
+		return " Over IPv" + other(sc.family).String() + " it is well."
+	}
+	return ""
+}
+
+// howReferences says how the references of the failing sites were.
+func (e *Engine) howReferences(l *live) string {
+	if len(e.refs) == 0 {
 		return ""
 	}
 	ok, n := 0, 0
@@ -143,6 +126,8 @@ func (e *Engine) references(l *live) string {
 	switch {
 	case n == 0:
 		return ""
+	case l.scope.kind == KindReference:
+		return " Their other references answer; no cloud is concerned."
 	case ok == n && n == 1:
 		return " Its references are well."
 	case ok == n:
@@ -161,11 +146,11 @@ func (e *Engine) oneRegion() bool {
 
 func (e *Engine) pathText(now time.Time, l *live) string {
 	inc := &l.inc
-	p := display(inc.Provider)
+	p := l.scope.far()
 	who := countsOf(inc).ofSites()
 	if inc.Reason.Code == OneISP {
 		return fmt.Sprintf("%s, all on %s, cannot reach %s: %s.%s With one ISP we cannot tell %s from the ISP's path to it.",
-			who, inc.Network, e.pathSubject(inc), causeText(inc.Cause, 1), e.references(l), p)
+			who, inc.Network, e.pathSubject(inc), causeText(inc.Cause, 1), e.howReferences(l), p)
 	}
 	text := fmt.Sprintf("%s on %s cannot reach %s: %s.", who, inc.Network, p, causeText(inc.Cause, 1))
 	if c := e.contrastTo(now, l.scope, inc.Targets); c.clear(e.rule) {
@@ -177,8 +162,11 @@ func (e *Engine) pathText(now time.Time, l *live) string {
 func (e *Engine) pathSubject(inc *Incident) string {
 	if len(inc.Targets) == 1 {
 		if t := e.targetByID[inc.Targets[0]]; t != nil {
-			return e.targetName(&Incident{Target: t.ID, Provider: t.Provider, Service: t.Service, Region: t.Region})
+			return targetScope(t).label(e.nameOf)
 		}
+	}
+	if inc.Dependency != "" {
+		return inc.Dependency
 	}
 	return display(inc.Provider)
 }

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -29,24 +28,52 @@ func refused() *fault   { return &fault{probes.TCPRefused, 20 * time.Millisecond
 func tlsHang() *fault   { return &fault{probes.TLSTimeout, 3 * time.Second} }
 func http503() *fault   { return &fault{probes.HTTPStatus, 60 * time.Millisecond} }
 
+// job is what happens at a moment, counted from the start of the world; of two at
+// one moment the one made first.
 type job struct {
-	at time.Time
+	at time.Duration
 	n  int
 	do func()
 }
+
+func (j *job) before(o *job) bool { return j.at < o.at || j.at == o.at && j.n < o.n }
+
+// jobs is a heap of four branches: a world is little else than this.
 type jobs []job
 
-func (j jobs) Len() int { return len(j) }
-func (j jobs) Less(a, b int) bool {
-	return j[a].at.Before(j[b].at) || j[a].at.Equal(j[b].at) && j[a].n < j[b].n
+func (q *jobs) push(j job) {
+	*q = append(*q, j)
+	h := *q
+	i := len(h) - 1
+	for ; i > 0 && j.before(&h[(i-1)/4]); i = (i - 1) / 4 {
+		h[i] = h[(i-1)/4]
+	}
+	h[i] = j
 }
-func (j jobs) Swap(a, b int) { j[a], j[b] = j[b], j[a] }
-func (j *jobs) Push(x any)   { *j = append(*j, x.(job)) }
-func (j *jobs) Pop() any {
-	o := *j
-	x := o[len(o)-1]
-	*j = o[:len(o)-1]
-	return x
+
+func (q *jobs) pop() job {
+	h := *q
+	top, last := h[0], h[len(h)-1]
+	h = h[:len(h)-1]
+	*q = h
+	i := 0
+	for first := 1; first < len(h); first = 4*i + 1 {
+		least := first
+		for k := first + 1; k < min(first+4, len(h)); k++ {
+			if h[k].before(&h[least]) {
+				least = k
+			}
+		}
+		if !h[least].before(&last) {
+			break
+		}
+		h[i] = h[least]
+		i = least
+	}
+	if len(h) > 0 {
+		h[i] = last
+	}
+	return top
 }
 
 // simAgent is one agent: the state of its checks and its spool.
@@ -57,8 +84,9 @@ type simAgent struct {
 	oks   []int
 	raise []time.Time // last suspicion
 	spool []Observation
-	cut   time.Time // contact was lost; zero: in contact
-	off   bool      // not running
+	cut   time.Time      // contact was lost; zero: in contact
+	off   bool           // not running
+	slow  map[uint32]int // slow results in a row (mild_test.go)
 }
 
 type simWorld struct {
@@ -74,8 +102,10 @@ type simWorld struct {
 	agents []*simAgent
 	every  time.Duration
 
-	breaks func(s *Site, t *fleet.Target, k probes.Kind) *fault // the clouds and paths
-	refs   func(s *Site) int                                    // references that answer, of 5
+	breaks func(s *Site, t *fleet.Target, k probes.Kind) *fault  // the clouds and paths
+	meets  func(s *Site, t *fleet.Target, c *fleet.Check) *fault // the same, for faults of single checks
+	edge   func(s *Site, t *fleet.Target) string                 // who answers there
+	refs   func(s *Site) int                                     // references that answer, of 5
 	noise  float64
 
 	events    []Event
@@ -83,7 +113,9 @@ type simWorld struct {
 	history   []IncidentEvent
 	toldAt    []time.Time // of history
 	asks      int
+	clocks    map[string]time.Duration // by site: its clock is off
 	lies      func(a *simAgent, check uint32, honest vantage.Answer) vantage.Answer
+	slowness  func(s *Site, t *fleet.Target) time.Duration // added to good answers (mild_test.go)
 }
 
 type worldOptions struct {
@@ -93,6 +125,8 @@ type worldOptions struct {
 	seed                              uint64
 	rule                              Rule
 	basis                             fleet.Basis
+	shape                             func(*fleet.Config) // changes what is watched, before the start
+	fleet                             func([]Site)        // changes who looks
 }
 
 // newWorld makes 3 providers x 4 regions x 2 services, as watched by the fleet.
@@ -121,6 +155,12 @@ func newWorld(t testing.TB, o worldOptions) *simWorld {
 		w.sites = append(w.sites, s)
 	}
 	w.cfg = testConfig(o.kinds, o.every)
+	if o.shape != nil {
+		o.shape(&w.cfg)
+	}
+	if o.fleet != nil {
+		o.fleet(w.sites)
+	}
 	w.boot()
 	return w
 }
@@ -151,7 +191,7 @@ func frac(f float64) float64 { return f - float64(int(f)) }
 
 func (w *simWorld) at(t time.Time, do func()) {
 	w.n++
-	heap.Push(&w.queue, job{t, w.n, do})
+	w.queue.push(job{t.Sub(w.start), w.n, do})
 }
 func (w *simWorld) after(d time.Duration, do func()) { w.at(w.now.Add(d), do) }
 
@@ -160,7 +200,7 @@ func (w *simWorld) run(d time.Duration) {
 	end := w.now.Add(d)
 	for {
 		next, ok := w.e.Next()
-		if ok && (len(w.queue) == 0 || next.Before(w.queue[0].at)) {
+		if ok && (len(w.queue) == 0 || next.Sub(w.start) < w.queue[0].at) {
 			if next.After(end) {
 				break
 			}
@@ -169,11 +209,11 @@ func (w *simWorld) run(d time.Duration) {
 			}
 			w.e.Tick(w.now)
 		} else {
-			if len(w.queue) == 0 || w.queue[0].at.After(end) {
+			if len(w.queue) == 0 || w.queue[0].at > end.Sub(w.start) {
 				break
 			}
-			j := heap.Pop(&w.queue).(job)
-			w.now = j.at
+			j := w.queue.pop()
+			w.now = w.start.Add(j.at)
 			j.do()
 		}
 		w.drain()
@@ -204,6 +244,15 @@ func (w *simWorld) drain() {
 	}
 }
 
+func (w *simWorld) target(c uint32) *fleet.Target {
+	for i := range w.cfg.Targets {
+		if w.cfg.Targets[i].ID == w.cfg.Checks[c].Target {
+			return &w.cfg.Targets[i]
+		}
+	}
+	return nil
+}
+
 func (w *simWorld) agent(id string) *simAgent {
 	for _, a := range w.agents {
 		if a.id == id {
@@ -218,8 +267,17 @@ func (w *simWorld) agent(id string) *simAgent {
 func (w *simWorld) try(a *simAgent, c uint32) *fault {
 	ch := w.cfg.Checks[c]
 	for i := range w.cfg.Targets {
-		if t := &w.cfg.Targets[i]; t.ID == ch.Target && w.breaks != nil {
+		t := &w.cfg.Targets[i]
+		if t.ID != ch.Target {
+			continue
+		}
+		if w.breaks != nil {
 			if f := w.breaks(a.site, t, ch.Spec.Kind); f != nil {
+				return f
+			}
+		}
+		if w.meets != nil {
+			if f := w.meets(a.site, t, &ch); f != nil {
 				return f
 			}
 		}
@@ -229,8 +287,10 @@ func (w *simWorld) try(a *simAgent, c uint32) *fault {
 
 // schedule runs the check at t and every interval after it.
 func (w *simWorld) schedule(a *simAgent, c uint32, t time.Time) {
-	w.at(t, func() {
-		w.schedule(a, c, t.Add(w.every))
+	var look func()
+	look = func() {
+		t = t.Add(w.every)
+		w.at(t, look)
 		if a.off || int(c) >= len(w.cfg.Checks) {
 			return
 		}
@@ -250,7 +310,8 @@ func (w *simWorld) schedule(a *simAgent, c uint32, t time.Time) {
 			w.suspect(a, c, started, f, false)
 			w.result(a, c, started, f)
 		})
-	})
+	}
+	w.at(t, look)
 }
 
 func (w *simWorld) suspect(a *simAgent, c uint32, started time.Time, f *fault, overdue bool) {
@@ -279,7 +340,11 @@ func (w *simWorld) result(a *simAgent, c uint32, started time.Time, f *fault) {
 	} else if a.oks[c]++; a.oks[c] >= 2 {
 		a.down[c] = false
 	}
-	o := Observation{Agent: a.id, Check: c, Start: started, Result: r}
+	if t := w.target(c); f == nil && w.edge != nil && t != nil {
+		r.Edge = w.edge(a.site, t)
+	}
+	w.slowed(a, c, &r)
+	o := Observation{Agent: a.id, Check: c, Start: started.Add(w.clocks[a.site.ID]), Result: r}
 	if !a.cut.IsZero() {
 		a.spool = append(a.spool, o)
 		return
@@ -342,7 +407,7 @@ func (w *simWorld) refsOK(a *simAgent) int {
 
 func (w *simWorld) health(a *simAgent) {
 	ok := w.refsOK(a)
-	w.e.Health(w.now, a.id, Health{RefsOK: ok, RefsAsked: 5, Voting: true})
+	w.e.Health(w.now, a.id, Health{RefsOK: ok, RefsAsked: 5, Voting: true, Offset: w.clocks[a.site.ID]})
 }
 
 // beat is the sign of life every second, with health every fifth.
@@ -360,31 +425,4 @@ func (w *simWorld) beat(a *simAgent) {
 		w.after(time.Second, tick)
 	}
 	w.after(time.Duration(w.rng.Int64N(int64(time.Second))), tick)
-}
-
-// cut takes sites off the collector; heal brings them back with their spools.
-func (w *simWorld) cut(match func(*Site) bool) {
-	for _, a := range w.agents {
-		if match(a.site) && a.cut.IsZero() {
-			a.cut = w.now
-		}
-	}
-}
-
-func (w *simWorld) heal() {
-	for _, a := range w.agents {
-		if a.cut.IsZero() {
-			continue
-		}
-		away := w.now.Sub(a.cut)
-		a.cut = time.Time{}
-		w.e.Hello(w.now, a.id, false, away, nil)
-		w.health(a)
-		for _, o := range a.spool {
-			o.Late = true
-			w.e.Observe(w.now, o)
-		}
-		a.spool = nil
-	}
-	w.drain()
 }

@@ -99,3 +99,30 @@ func testConfig(kinds []probes.Kind, every time.Duration) fleet.Config {
 	cfg.Targets = append(cfg.Targets, fleet.Target{ID: "ref", Reference: true})
 	return cfg
 }
+
+// cut takes sites off the collector; heal brings them back with their spools.
+func (w *simWorld) cut(match func(*Site) bool) {
+	for _, a := range w.agents {
+		if match(a.site) && a.cut.IsZero() {
+			a.cut = w.now
+		}
+	}
+}
+
+func (w *simWorld) heal() {
+	for _, a := range w.agents {
+		if a.cut.IsZero() {
+			continue
+		}
+		away := w.now.Sub(a.cut)
+		a.cut = time.Time{}
+		w.e.Hello(w.now, a.id, false, away, nil)
+		w.health(a)
+		for _, o := range a.spool {
+			o.Late = true
+			w.e.Observe(w.now, o)
+		}
+		a.spool = nil
+	}
+	w.drain()
+}

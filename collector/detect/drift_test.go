@@ -1,0 +1,79 @@
+package detect
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// Answers around 360 ms with real noise: the drift of a dozen pairs tells 50 ms
+// more from nothing, which no flag of a single pair does.
+func TestADozenPairsTellWhatNoPairCan(t *testing.T) {
+	for name, added := range map[string]time.Duration{"well": 0, "slower": 50 * time.Millisecond} {
+		wrong := 0
+		const runs = 200
+		for seed := range uint64(runs) {
+			rng, all := rand.New(rand.NewPCG(seed, 1)), &lean{}
+			for range 12 {
+				var p pace
+				for i := range 90 {
+					d := time.Duration(360 * float64(time.Millisecond) * math.Exp(0.1*rng.NormFloat64()))
+					if i >= 86 {
+						d += added
+					}
+					p.learn(d, uint8(min(i, 32)))
+				}
+				all.drift += int64(p.drift)
+				all.want += int64(driftUnit * math.Log1p(50.0/360))
+				all.n++
+			}
+			if all.well() != (added == 0) {
+				wrong++
+			}
+		}
+		if t.Logf("%s: %d of %d wrong", name, wrong, runs); wrong > runs/20 {
+			t.Errorf("%s: %d of %d wrong", name, wrong, runs)
+		}
+	}
+	if l := (&lean{drift: 0, want: driftUnit / 20, n: 1}); l.well() {
+		t.Error("a slowness that nobody there could see clears nothing")
+	}
+}
+
+// Two sites that always fail, and chance failures at the others, bear nothing;
+// a third that fails like them does, and so do many that fail now and then.
+func TestTwoSitesBearNoPartialVerdict(t *testing.T) {
+	var w pools
+	w.weigh(time.Unix(0, 0))
+	fleet := func(of ...tried) []stake {
+		all := make([]stake, 12)
+		for i := range all {
+			all[i] = stake{string(rune('a' + i/2)), tried{runs: 12}}
+			if 2*i < len(all) && i < len(of) {
+				all[i] = stake{string(rune('a' + i)), of[i]}
+			}
+		}
+		return all
+	}
+	liar, chance, bad := tried{fails: 12, runs: 12}, tried{fails: 1, runs: 12}, tried{fails: 6, runs: 12}
+	for name, k := range map[string]struct {
+		all  []stake
+		want bool
+	}{
+		"two liars":            {fleet(liar, liar), false},
+		"two liars and chance": {fleet(liar, liar, chance, chance), false},
+		"three bad sites":      {fleet(bad, bad, bad), true},
+	} {
+		if got := w.borne(k.all); got != k.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	var many []stake
+	for i := range 12 {
+		many = append(many, stake{string(rune('a' + i/2)), tried{fails: 1, runs: 4}})
+	}
+	if !w.borne(many) {
+		t.Error("a quarter of the requests of everybody fails, and nobody is heard")
+	}
+}

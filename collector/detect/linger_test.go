@@ -1,0 +1,45 @@
+package detect
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"picket/internal/fleet"
+	"picket/probes"
+)
+
+func TestALongTailLingersUnderOneID(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	w.run(calm)
+	w.broken("aws", "", refused())
+	w.run(5 * time.Minute)
+	w.breaks = func(_ *Site, t *fleet.Target, _ probes.Kind) *fault {
+		if t.ID == "aws-storage-r3" {
+			return refused()
+		}
+		return nil
+	}
+	w.run(8 * time.Minute)
+	o := w.open()
+	if len(o) != 1 || o[0].Kind != KindTarget || o[0].State != Confirmed {
+		w.tell()
+		t.Fatalf("%+v", o)
+	}
+	w.run(5 * time.Minute)
+	w.tell()
+	o = w.open()
+	if len(o) != 1 || o[0].State != Lingering || o[0].Target != "aws-storage-r3" || !strings.Contains(o[0].Summary, "lingers") || len(w.incidents) != 1 {
+		t.Fatalf("%+v", o)
+	}
+	w.broken("aws", "", refused()) // all of it again
+	w.run(40 * time.Second)
+	if o = w.open(); len(o) != 1 || o[0].State != Confirmed || o[0].Kind != KindProvider {
+		t.Errorf("grown again: %+v", o)
+	}
+	w.breaks = nil
+	w.run(3 * time.Minute)
+	if len(w.open()) != 0 || len(w.incidents) != 1 {
+		t.Errorf("%d open, %d ids", len(w.open()), len(w.incidents))
+	}
+}
