@@ -1,0 +1,292 @@
+package simulate
+
+import (
+	"slices"
+	"time"
+
+	"picket/probes"
+)
+
+// warm is how long an agent runs before its probes may take the ring: its
+// probation is over by then, and there are samples.
+const warm = 2 * time.Minute
+
+// routine is how many good probes in a row a pair must have had before it may
+// take the ring: any trouble that the vantage point remembers in its state, not
+// in its counts, is over by then.
+const routine = 6
+
+// ring is the calm part of the schedule: pairs asked at one interval, in the
+// order in which their good results reach the collector. That order is the same
+// in every turn while answers always take the same time, so that a probe costs a
+// step to the next place and no heap.
+type ring struct {
+	every time.Duration
+	spots []spot
+	i     int           // the next spot
+	turn  time.Duration // the moment at which its turn began
+}
+
+type spot struct {
+	phase        time.Duration
+	agent, check int32
+}
+
+func (r *ring) next() time.Duration { return r.turn + r.spots[r.i].phase }
+
+// ringed makes the rings of a world in which answers take no random time.
+func (w *world) ringed() {
+	w.ringAt = never
+	for _, a := range w.agents {
+		for i := range w.checks {
+			if w.checks[i].ref != nil {
+				a.refs = append(a.refs, i)
+			}
+		}
+	}
+	if w.o.Full || w.s.Noise.Latency.Sigma > 0 {
+		return
+	}
+	by := map[time.Duration]*ring{}
+	for _, a := range w.agents {
+		last := []time.Duration{}
+		for i := range a.pairs {
+			p, c := &a.pairs[i], &w.checks[i]
+			if p.foreign || p.noRoute {
+				continue
+			}
+			every := max(c.Interval, time.Second)
+			p.total = c.trips() * p.rtt
+			if p.total+w.relay >= every {
+				continue
+			}
+			r := by[every]
+			if r == nil {
+				r = &ring{every: every, turn: w.from}
+				by[every] = r
+				w.rings = append(w.rings, r)
+			}
+			phase := (w.due(a, c, w.from) + p.total + w.relay - w.from) % every
+			p.spot = true
+			r.spots = append(r.spots, spot{phase: phase, agent: a.i, check: int32(i)})
+			last = append(last, phase%(10*time.Second))
+		}
+		a.chatty = chatty(last)
+	}
+	for _, r := range w.rings {
+		slices.SortStableFunc(r.spots, func(a, b spot) int { return int(a.phase - b.phase) })
+	}
+	w.nextRing()
+}
+
+// chatty says that an agent's results alone, at most ten seconds apart each,
+// leave no gap in which a heartbeat would be missed.
+func chatty(at []time.Duration) bool {
+	const gap = 1500 * time.Millisecond
+	slices.Sort(at)
+	for i := range at {
+		next := 10*time.Second + at[0]
+		if i+1 < len(at) {
+			next = at[i+1]
+		}
+		if next-at[i] > gap {
+			return false
+		}
+	}
+	return len(at) > 0
+}
+
+// nextRing finds the ring whose turn it is.
+func (w *world) nextRing() {
+	w.ringAt, w.ring = never, nil
+	for _, r := range w.rings {
+		if at := r.next(); at < w.ringAt {
+			w.ringAt, w.ring = at, r
+		}
+	}
+}
+
+// spin goes along the rings until something else is due, before until.
+func (w *world) spin(until time.Duration) {
+	for w.ringAt < until {
+		r := w.ring
+		s := &r.spots[r.i]
+		at := w.ringAt
+		if r.i++; r.i == len(r.spots) {
+			r.i, r.turn = 0, r.turn+r.every
+		}
+		if len(w.rings) == 1 {
+			w.ringAt = r.next()
+		} else {
+			w.nextRing()
+		}
+		a := w.agents[s.agent]
+		if p := &a.pairs[s.check]; p.lazy && at == p.due+p.total+w.relay {
+			w.now = at
+			if w.pass(a, p, int(s.check), r.every) {
+				return
+			}
+		}
+	}
+}
+
+// pass is a calm probe: the collector sees its result now, its agent will be
+// told when it matters. true: something else may be due now.
+func (w *world) pass(a *agent, p *pair, i int, every time.Duration) bool {
+	c := &w.checks[i]
+	if p.owed == 0 {
+		p.first = p.due
+	}
+	p.owed++
+	w.run.Probes++
+	if p.failIn > 0 {
+		p.failIn--
+	}
+	stirred := false
+	switch {
+	case w.asleep && a.linked && w.o.Observer == nil:
+		// Nothing reads what the engine knows until it is attended to.
+		a.seen = w.now
+		w.leaper.Quiet(w.time(w.now), a.id, a.cfg.index[i], 1, w.time(p.due+a.misdated(p.due)))
+	case a.linked && w.engine != nil:
+		a.seen = w.now
+		o := &w.glimpse
+		o.Agent, o.Config, o.Check = a.id, a.cfg.ID, a.cfg.index[i]
+		o.Start = w.time(p.due + a.misdated(p.due))
+		o.Result = probes.Result{}
+		a.well(c, p, p.total, &o.Result)
+		o.Result.Start = w.time(p.due)
+		w.engine.Observe(w.time(w.now), *o)
+		if w.o.Observer != nil {
+			w.o.Observer(p.due+p.total, a.site.i, i, o.Result)
+		}
+		if !w.asleep {
+			w.drain()
+			stirred = w.engineAt <= w.now
+		}
+	default:
+		k := kept{config: a.cfg.ID, index: a.cfg.index[i], start: p.due, wrong: a.misdated(p.due)}
+		a.well(c, p, p.total, &k.r)
+		k.r.Start = w.time(p.due)
+		a.spool = append(a.spool, k)
+		if w.o.Observer != nil {
+			w.o.Observer(p.due+p.total, a.site.i, i, k.r)
+		}
+	}
+	p.due += every
+	if !p.calm(p.due) || p.due+p.total >= w.stormy && w.troubled(a, c, p, p.due) {
+		a.rouse(i)
+		return true
+	}
+	return stirred
+}
+
+// rouse takes a pair off the ring: its next probe goes the long way.
+func (a *agent) rouse(i int) {
+	p := &a.pairs[i]
+	if !p.lazy {
+		return
+	}
+	p.lazy, p.good = false, 0
+	if a.w.checks[i].ref != nil && a.beatAt > a.w.now+time.Second {
+		a.pulse(a.w.now + time.Second - (a.w.now-a.beatAt)%time.Second)
+	}
+	a.w.push(a.next(i))
+}
+
+// reconsider takes off the ring what the world has changed for since it was put
+// there.
+func (w *world) reconsider() {
+	for _, a := range w.agents {
+		for i := range a.pairs {
+			if p := &a.pairs[i]; p.lazy && p.due > w.now && w.troubled(a, &w.checks[i], p, p.due) {
+				a.rouse(i)
+			}
+		}
+	}
+}
+
+// settle tells the vantage point of the results that it is owed of a pair.
+func (a *agent) settle(i int) {
+	p := &a.pairs[i]
+	if p.owed == 0 {
+		return
+	}
+	c := &a.w.checks[i]
+	var r probes.Result
+	a.well(c, p, p.total, &r)
+	n, first, every := int(p.owed), a.w.time(p.first), max(c.Interval, time.Second)
+	p.owed = 0
+	r.Start = first
+	index := a.cfg.index[i]
+	if v, ok := any(a.v).(interface {
+		Quiet(time.Time, time.Duration, int, uint32, probes.Result)
+	}); ok {
+		v.Quiet(first, every, n, index, r)
+		return
+	}
+	for range n {
+		a.v.Began(r.Start, index)
+		a.v.Result(r.Start.Add(r.Total), index, r.Start, r)
+		r.Start = r.Start.Add(every)
+	}
+}
+
+// settleLine tells of the references, by which an agent judges its own line.
+func (a *agent) settleLine() {
+	for _, i := range a.refs {
+		a.settle(i)
+	}
+}
+
+// settleAll tells of everything.
+func (a *agent) settleAll() {
+	a.settleLine()
+	for i := range a.pairs {
+		a.settle(i)
+	}
+}
+
+// routineOf says whether the pair may take the ring.
+func (a *agent) routineOf(i int) bool {
+	p := &a.pairs[i]
+	if !p.spot || p.good < routine || a.w.now-a.since < warm {
+		return false
+	}
+	// A flagged check marks its good results, one by one.
+	var r probes.Result
+	a.well(&a.w.checks[i], p, p.total, &r)
+	a.mark(a.cfg.index[i], &r)
+	return r.Outcome == probes.Up
+}
+
+// storms finds the earliest moment from which a fault or an episode may be on:
+// before it nobody needs to look.
+func (w *world) storms() {
+	w.stormy = never
+	for i := range w.faults {
+		if f := &w.faults[i]; f.to > w.now {
+			w.stormy = min(w.stormy, f.from)
+		}
+	}
+	for i := range w.episodes {
+		w.stormy = min(w.stormy, w.episodes[i].from)
+	}
+}
+
+// rest says whether the engine may be left alone until something happens: it is
+// idle, and everybody is there.
+func (w *world) rest() bool {
+	if w.o.Full || w.engine == nil || w.away > 0 {
+		return false
+	}
+	e, ok := any(w.engine).(leaper)
+	w.leaper = e
+	return ok && e.Idle()
+}
+
+// leaper is the part of an engine that skips time.
+type leaper interface {
+	Quiet(now time.Time, agent string, check uint32, n int, last time.Time)
+	Idle() bool
+}
