@@ -45,6 +45,8 @@ func doNow(event Event, i *detect.Incident) []string {
 		return []string{"Follow " + i.SupersededBy + " instead; close this one."}
 	case event == Resolved && i.Reason.Code == detect.Unwatched:
 		return []string{"Nobody watches it any more, so nobody knows how it is now: close the ticket, or look for yourself."}
+	case event == Resolved && i.Reason.Code == detect.Maintained:
+		return []string{"It is in maintenance now and not judged: close the ticket. What still fails afterwards is told anew."}
 	case event == Resolved:
 		return []string{"Tell those who were told that it is over.", "Close the ticket."}
 	}
@@ -53,18 +55,33 @@ func doNow(event Event, i *detect.Incident) []string {
 		return siteSteps(i)
 	case detect.KindNetwork:
 		return []string{"Open a ticket with this internet provider.", "Tell the sites on it; move them to their second line if they have one."}
-	case detect.KindNetworkProvider:
+	case detect.KindNetworkProvider, detect.KindNetworkDependency:
 		return pathSteps(i)
+	case detect.KindReference:
+		return []string{"Nothing for your clients: no cloud is concerned.", "If it stays so, put another service in its place in the configuration."}
+	case detect.KindVRegion:
+		return []string{"Tell the clients whose sites are in " + i.VRegion + "; sites elsewhere are well.", "Do not troubleshoot single sites or single clouds."}
 	case detect.KindFleet, detect.KindCollector:
 		return []string{"Check Picket itself first: until then it sees less than usual.", "Make no calls about clouds on its word."}
 	}
 	switch {
 	case i.Reason.Code == detect.Alone:
 		return []string{"Try it from somewhere else, such as a phone on mobile data: one site cannot tell an outage from trouble on the way.", "Only then call anybody."}
+	case i.Provider == "" && i.Dependency != "":
+		return []string{"Tell the clients who use it or what stands on it (see WHAT).", "Do not troubleshoot locally: it is not their equipment.", "Follow the status page of " + i.Dependency + " and quote the times above."}
 	case i.Provider == "":
 		return []string{"Tell the clients who use it.", "Call whoever runs it and quote the times above."}
 	}
-	return []string{"Tell the clients who use it.", "Do not troubleshoot locally: it is not their equipment.", "Open a ticket with the provider and quote the times above."}
+	steps := []string{"Tell the clients who use it."}
+	switch {
+	case i.Severity == detect.SeverityPartial:
+		steps = []string{"Tell the clients who use it: part of the requests fail, trying again often helps."}
+	case i.Severity == detect.SeverityDegraded:
+		steps = []string{"Tell the clients who use it: it works, but slower than usual."}
+	case i.Kind.Regional():
+		steps = []string{"Tell the clients whose sites are in " + i.VRegion + "; elsewhere it works."}
+	}
+	return append(steps, "Do not troubleshoot locally: it is not their equipment.", "Open a ticket with the provider and quote the times above.")
 }
 
 func siteSteps(i *detect.Incident) []string {

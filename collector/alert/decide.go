@@ -23,7 +23,12 @@ const (
 	ReasonTransient       Reason = "transient"        // gone before anybody needed to know
 	ReasonRecovering      Reason = "recovering"       // healthy again, for how long is open
 	ReasonAlreadyTold     Reason = "already_told"     // nothing that would change a reader's mind
+	ReasonRetrospective   Reason = "retrospective"    // found in late results: it was over before anybody knew
 )
+
+// easingAgain is how soon an incident is looked at again that was due while it
+// seemed to be over: the answers that say so come every two seconds at first.
+const easingAgain = time.Second
 
 // Event is what a message says has happened.
 type Event string
@@ -70,7 +75,8 @@ type Told struct {
 // label is what an incident blames: when it changes, the reader must know.
 func label(i *detect.Incident) string {
 	sep := "\x00"
-	return string(i.Kind) + sep + i.Provider + sep + i.Service + sep + i.Region + sep + i.Target + sep + i.Site + sep + i.Network
+	return string(i.Kind) + sep + i.Provider + sep + i.Service + sep + i.Region + sep + i.Target + sep + i.Site + sep + i.Network + sep +
+		i.Dependency + sep + i.Edge + sep + i.VRegion + sep + i.Family
 }
 
 // Decision is the answer of [Decide].
@@ -94,15 +100,20 @@ func Decide(told Told, now time.Time, i *detect.Incident, r Route) Decision {
 		return Decision{Reason: ReasonNotForRoute}
 	case i.SupersededBy != "":
 		return Decision{Reason: ReasonSuperseded}
+	case i.Retrospective:
+		return Decision{Reason: ReasonRetrospective}
 	case i.Transient || !i.State.Open():
 		return Decision{Reason: ReasonTransient}
-	case i.State == detect.Recovering:
+	case i.State == detect.Recovering && !i.Intermittent:
 		return Decision{Reason: ReasonRecovering}
 	case i.Confidence.Rank() < max(r.MinConfidence.Rank(), detect.ConfidenceProbable.Rank()):
 		return Decision{Reason: ReasonBelowConfidence}
 	}
 	if due := decided(i, r).Add(r.Delay); now.Before(due) {
 		return Decision{Reason: ReasonTooEarly, Next: due}
+	}
+	if i.Easing && !i.Intermittent {
+		return Decision{Reason: ReasonRecovering, Next: now.Add(easingAgain)}
 	}
 	if told.Event == Resolved {
 		return Decision{Event: Opened, Reason: ReasonReopened}

@@ -22,9 +22,20 @@
 //
 // A route's delay counts from the decision (when the incident reached the
 // confidence that the route wants), and only if the condition still holds: an
-// incident that is gone by then is never told. "Resolved" waits until health has
-// lasted for the route's resolve delay, counted from the recovery; until then a
-// relapse needs no message, because for the receiver it never ended. After
+// incident that is gone by then is never told. Nor is one told while fresh
+// answers say that it works again (easing) and scheduled results have yet to
+// bear that out: it is looked at every second until one of the two is clear. One
+// that comes and goes (intermittent) holds as a whole, well or not, and is told
+// once. What was found in late results (retrospective) is told to nobody.
+//
+// A route that says nothing waits for twelve seconds. Trouble that is gone
+// within ten is transient and nobody's business; two more are the time in which
+// the next asking after it is answered. So what was transient is never told,
+// whichever second it ended in. delay: 0s tells at once, transient or not.
+//
+// "Resolved" waits until health has lasted for the route's resolve delay, counted
+// from the recovery; until then a relapse needs no message, because for the
+// receiver it never ended. After
 // "opened" only what changes the reader's mind is told: a higher confidence, another
 // label or severity, evidence that a line is down. Counts move all the time and
 // are no news. A route that was told of an incident also hears its end, whatever

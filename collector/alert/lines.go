@@ -59,7 +59,7 @@ func (w Words) lines(event Event, i *detect.Incident, now time.Time) []Line {
 
 // who answers the first question of everybody: is it us, our ISP, or them?
 func (w Words) who(i *detect.Incident) string {
-	them := cmp.Or(w.provider(i.Provider), i.Target)
+	them := cmp.Or(i.Dependency, w.provider(i.Provider), i.Target)
 	switch i.Kind {
 	case detect.KindSite, detect.KindNetwork:
 		switch {
@@ -75,10 +75,17 @@ func (w Words) who(i *detect.Incident) string {
 			return "This side: the site's own line, firewall or DNS."
 		}
 		return "The internet provider: " + i.Network + "."
-	case detect.KindNetworkProvider:
+	case detect.KindReference:
+		return "Nobody you depend on: a service that Picket compares lines with is out. No cloud is concerned."
+	case detect.KindVRegion:
+		return "The internet around " + i.VRegion + ": not one site, and not one cloud."
+	case detect.KindNetworkProvider, detect.KindNetworkDependency:
 		return "Between " + i.Network + " and " + them + ". Which of the two cannot be told from here."
 	case detect.KindFleet, detect.KindCollector:
 		return "Picket itself. This says nothing about any cloud."
+	}
+	if i.Kind.Regional() {
+		them += " towards " + i.VRegion + " (its edge there, or the way to it)"
 	}
 	switch {
 	case i.Reason.Code == detect.Alone:

@@ -87,7 +87,7 @@ func TestAdviceFitsWhatIsKnown(t *testing.T) {
 	} {
 		i := westEurope()
 		c.change(&i)
-		text := (Words{}).Render(c.event, &i, i.Opened)
+		text := asText(Words{}, c.event, &i, i.Opened)
 		flat := strings.Join(strings.Fields(text), " ")
 		if !strings.Contains(flat, c.want) || c.not != "" && strings.Contains(flat[strings.Index(flat, "DO NOW"):], c.not) {
 			t.Errorf("%s:\n%s", c.name, text)

@@ -43,6 +43,9 @@ type Message struct {
 	Site       string            `json:"site,omitempty"`
 	ISP        string            `json:"isp,omitempty"`
 	SeenFrom   string            `json:"seen_from,omitempty"`
+	Dependency string            `json:"dependency,omitempty"`
+	Edge       string            `json:"edge,omitempty"`
+	IPVersion  string            `json:"ip_version,omitempty"` // "4" or "6" if only that one is concerned
 	State      detect.State      `json:"state"`
 	Confidence detect.Confidence `json:"confidence"`
 	Severity   detect.Severity   `json:"severity"`
@@ -78,7 +81,7 @@ func (w Words) compose(d Decision, told Told, i *detect.Incident, route string, 
 		Schema: Schema, Event: d.Event, Reason: d.Reason, AlertID: i.ID, Route: route, Sequence: seq, SentAs: id, At: now.UTC(),
 		Title: title, Subject: w.Subject(d.Event, i), Finding: found, Lines: lines, Link: link, Text: render(title, found, lines, link, i.ID),
 		Kind: i.Kind, Provider: i.Provider, Service: i.Service, Region: i.Region, Target: i.Target, Targets: i.Targets,
-		Client: i.Client, Site: i.Site, ISP: i.Network, SeenFrom: i.VRegion,
+		Client: i.Client, Site: i.Site, ISP: i.Network, SeenFrom: i.VRegion, Dependency: i.Dependency, Edge: i.Edge, IPVersion: i.Family,
 		State: i.State, Confidence: i.Confidence, Severity: i.Severity, Layer: i.Layer, Cause: i.Cause, ReasonCode: i.Reason.Code,
 		DownSites: i.DownSites, Sites: i.Sites, DownISPs: i.DownNetworks, ISPs: i.Networks, LineDown: i.LineDown, Again: i.Again,
 		Started: i.Started, Opened: i.Opened, Confirmed: i.Confirmed, Recovered: i.Recovered, Resolved: i.Resolved,
@@ -98,6 +101,7 @@ func key(incident, route string, seq int) string {
 
 // told is what a reader of m knows.
 func (m Message) told() Told {
-	i := detect.Incident{Kind: m.Kind, Provider: m.Provider, Service: m.Service, Region: m.Region, Target: m.Target, Site: m.Site, Network: m.ISP}
+	i := detect.Incident{Kind: m.Kind, Provider: m.Provider, Service: m.Service, Region: m.Region, Target: m.Target, Site: m.Site, Network: m.ISP,
+		Dependency: m.Dependency, Edge: m.Edge, VRegion: m.SeenFrom, Family: m.IPVersion}
 	return Told{Event: m.Event, Sequence: m.Sequence, Confidence: m.Confidence, Severity: m.Severity, Label: label(&i), LineDown: m.LineDown}
 }

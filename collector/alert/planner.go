@@ -159,17 +159,3 @@ func (p *Planner) Enqueued(letters ...Letter) {
 		}
 	}
 }
-
-// Explain says for every route what Decide would answer now, for people who
-// ask why they were (not) told.
-func (p *Planner) Explain(now time.Time, incident string) map[string]Reason {
-	s := p.incidents[incident]
-	if s == nil {
-		return nil
-	}
-	out := map[string]Reason{}
-	for _, r := range p.routes {
-		out[r.Name] = Decide(s.told[r.Name], now, &s.incident, r).Reason
-	}
-	return out
-}

@@ -12,6 +12,8 @@ import (
 const (
 	tagDown   = "DOWN"   // a cloud, confirmed
 	tagWatch  = "WATCH"  // a cloud, likely
+	tagPart   = "PART"   // a cloud, confirmed: part of the requests fail
+	tagSlow   = "SLOW"   // a cloud, confirmed: slower than usual
 	tagSite   = "SITE"   // one site
 	tagISP    = "ISP"    // one internet provider
 	tagPath   = "PATH"   // between an internet provider and a cloud
@@ -28,7 +30,7 @@ func tag(event Event, i *detect.Incident) string {
 	switch {
 	case event == Resolved && i.SupersededBy != "":
 		return tagMerged
-	case event == Resolved && i.Reason.Code == detect.Unwatched:
+	case event == Resolved && unjudged(i):
 		return tagClosed
 	case event == Resolved:
 		return tagOK
@@ -40,15 +42,20 @@ func tag(event Event, i *detect.Incident) string {
 		return tagSite
 	case detect.KindNetwork:
 		return tagISP
-	case detect.KindNetworkProvider:
+	case detect.KindNetworkProvider, detect.KindNetworkDependency:
 		return tagPath
-	case detect.KindFleet, detect.KindCollector:
+	case detect.KindFleet, detect.KindCollector, detect.KindReference:
 		return tagBlind
 	}
-	if i.Confidence == detect.ConfidenceConfirmed {
-		return tagDown
+	switch {
+	case i.Confidence != detect.ConfidenceConfirmed:
+		return tagWatch
+	case i.Severity == detect.SeverityPartial:
+		return tagPart
+	case i.Severity == detect.SeverityDegraded:
+		return tagSlow
 	}
-	return tagWatch
+	return tagDown
 }
 
 // Subject is the alert as the subject of a mail, at most 110 characters: a
@@ -86,6 +93,8 @@ func (w Words) extent(event Event, i *detect.Incident) string {
 		return " - goes on as " + i.SupersededBy
 	case event == Resolved && i.Reason.Code == detect.Unwatched:
 		return " - no longer watched"
+	case event == Resolved && i.Reason.Code == detect.Maintained:
+		return " - in maintenance"
 	case event == Resolved && !end.IsZero():
 		return " - over after " + Span(end.Sub(cmp.Or(i.Started, i.Opened)))
 	case event == Resolved || i.Kind == detect.KindSite || i.Sites == 0:

@@ -26,24 +26,13 @@ type Words struct {
 	Page string
 }
 
-// Render writes an open or ended incident as plain text, as [Words.Render]
-// does, in plain ids and UTC.
-func Render(i *detect.Incident) string {
-	event := Opened
-	if !i.State.Open() {
-		event = Resolved
-	}
-	now := cmp.Or(i.Resolved, i.Recovered, i.Confirmed, i.Opened)
-	return Words{}.Render(event, i, now)
-}
-
 // Title is the alert in one line of at most 110 characters.
 func (w Words) Title(event Event, i *detect.Incident) string {
 	word := i.Confidence.Word()
 	switch {
 	case event == Resolved && i.SupersededBy != "":
 		word = "Merged"
-	case event == Resolved && i.Reason.Code == detect.Unwatched:
+	case event == Resolved && unjudged(i):
 		word = "Closed"
 	case event == Resolved:
 		word = "Resolved"
@@ -64,6 +53,12 @@ func (w Words) Title(event Event, i *detect.Incident) string {
 	return clip(title, maxTitle)
 }
 
+// unjudged says whether an incident ended because nobody judges it any more,
+// and not because it was well again.
+func unjudged(i *detect.Incident) bool {
+	return i.Reason.Code == detect.Unwatched || i.Reason.Code == detect.Maintained
+}
+
 // finding is the one or two sentences below the headline.
 func finding(event Event, i *detect.Incident) string {
 	s := oneLine(i.Summary)
@@ -72,6 +67,8 @@ func finding(event Event, i *detect.Incident) string {
 		return s
 	case i.Reason.Code == detect.Unwatched:
 		return "It is no longer watched. What it was: " + s
+	case i.Reason.Code == detect.Maintained:
+		return "It is in maintenance now. What it was: " + s
 	}
 	return "It is over. What it was: " + s
 }
@@ -84,13 +81,8 @@ func (w Words) link(i *detect.Incident) string {
 	return w.Page + "/incidents/" + i.ID
 }
 
-// Render writes the alert as people read it: a headline, the finding, then
+// render lays an alert out as people read it: a headline, the finding, then
 // labelled lines. It is plain text of at most 76 columns where the names allow.
-func (w Words) Render(event Event, i *detect.Incident, now time.Time) string {
-	return render(w.Title(event, i), finding(event, i), w.lines(event, i, now), w.link(i), i.ID)
-}
-
-// render lays an alert out as plain text.
 func render(title, finding string, lines []Line, link, id string) string {
 	var b strings.Builder
 	b.WriteString(title + "\n")
@@ -142,10 +134,29 @@ func (w Words) subject(i *detect.Incident) string {
 		return i.Network
 	case detect.KindNetworkProvider:
 		return "between " + i.Network + " and " + w.provider(i.Provider)
+	case detect.KindNetworkDependency:
+		return "between " + i.Network + " and " + i.Dependency
 	case detect.KindFleet:
 		return "Picket agents"
 	case detect.KindCollector:
 		return "Picket server"
+	case detect.KindVRegion:
+		return "the internet as seen from " + i.VRegion
+	}
+	s := w.blamed(i)
+	if i.Kind.Regional() {
+		s += " as seen from " + i.VRegion
+	}
+	return s
+}
+
+// blamed is what is out, whoever looks.
+func (w Words) blamed(i *detect.Incident) string {
+	switch {
+	case i.Edge != "" && i.Dependency != "":
+		return "edge " + i.Edge + " of " + i.Dependency
+	case i.Dependency != "":
+		return i.Dependency
 	}
 	s := cmp.Or(w.provider(i.Provider), i.Target)
 	for _, part := range []string{i.Service, i.Region} {
@@ -185,6 +196,9 @@ func (w Words) where(i *detect.Incident) string {
 	add("%s", w.provider(i.Provider))
 	add("service %s", i.Service)
 	add("cloud region %s", i.Region)
+	add("shared component %s", i.Dependency)
+	add("its edge %s", i.Edge)
+	add("over IPv%s only", i.Family)
 	add("site %s", i.Site)
 	add("internet provider %s", i.Network)
 	add("seen from %s", i.VRegion)
@@ -214,6 +228,8 @@ func (w Words) since(event Event, i *detect.Incident, now time.Time) string {
 		return s + ", goes on as " + i.SupersededBy
 	case event == Resolved && i.Reason.Code == detect.Unwatched:
 		return s + ", no longer watched"
+	case event == Resolved && i.Reason.Code == detect.Maintained:
+		return s + ", in maintenance now"
 	case event == Resolved && !end.IsZero():
 		return s + ", lasted " + Span(end.Sub(start))
 	default:

@@ -52,20 +52,25 @@ func westEurope() detect.Incident {
 	}
 }
 
+// asText is the plain text of a letter about i.
+func asText(w Words, event Event, i *detect.Incident, now time.Time) string {
+	return render(w.Title(event, i), finding(event, i), w.lines(event, i, now), w.link(i), i.ID)
+}
+
 func TestAlertsAsPeopleReadThem(t *testing.T) {
 	w := people()
 	i := westEurope()
-	golden(t, "opened.txt", w.Render(Opened, &i, i.Started.Add(14*time.Minute)))
+	golden(t, "opened.txt", asText(w, Opened, &i, i.Started.Add(14*time.Minute)))
 
 	i.State, i.Recovered = detect.Resolved, i.Started.Add(107*time.Minute)
 	i.Resolved = i.Recovered.Add(time.Minute)
-	golden(t, "resolved.txt", w.Render(Resolved, &i, i.Resolved.Add(4*time.Minute)))
+	golden(t, "resolved.txt", asText(w, Resolved, &i, i.Resolved.Add(4*time.Minute)))
 
 	site := detect.Incident{ID: "01KGF3M8Q3", Kind: detect.KindSite, Site: "acme/madrid", Client: "acme", Network: "AS3352 Telefonica",
 		State: detect.Probable, Confidence: detect.ConfidenceProbable, Severity: detect.SeverityUnseen,
 		Title: "Lost contact with acme/madrid", Summary: "acme/madrid has sent nothing for 4 s; nothing is known of its line.", Reason: detect.Reason{Code: detect.LostContact, Text: "acme/madrid has sent nothing for 4 s; nothing is known of its line."},
 		Started: i.Started, Opened: i.Opened}
-	golden(t, "site.txt", Words{}.Render(Opened, &site, i.Started.Add(30*time.Second)))
+	golden(t, "site.txt", asText(Words{}, Opened, &site, i.Started.Add(30*time.Second)))
 
 	path := westEurope()
 	path.Kind, path.Network, path.Region, path.Reason.Code = detect.KindNetworkProvider, "AS3352 Telefonica", "", detect.Explained
@@ -74,12 +79,12 @@ func TestAlertsAsPeopleReadThem(t *testing.T) {
 	path.DownSites, path.Sites, path.DownNetworks, path.Networks = 2, 2, 1, 1
 	path.Title, path.Summary = "Trouble between AS3352 Telefonica and Azure", "2 of 2 sites on AS3352 Telefonica cannot reach Azure: TLS handshakes time out. 9 of 9 sites on other ISPs can. The trouble lies between AS3352 Telefonica and Azure."
 	path.Reason.Text = path.Summary
-	golden(t, "path.txt", w.Render(Opened, &path, path.Started.Add(time.Minute)))
+	golden(t, "path.txt", asText(w, Opened, &path, path.Started.Add(time.Minute)))
 
 	blind := detect.Incident{ID: "01KGF3M8Q4", Kind: detect.KindCollector, State: detect.Confirmed, Confidence: detect.ConfidenceConfirmed, Severity: detect.SeverityUnseen,
 		Title: "Picket server: lost contact with every site", Summary: "All 11 sites fell silent together since 08:41:20 UTC: the Picket server's own line or host is the likely cause. Nothing is known of any cloud meanwhile.",
 		Reason: detect.Reason{Code: detect.AllSilent}, DownSites: 11, Sites: 11, DownNetworks: 7, Networks: 7, Started: path.Started, Opened: path.Opened}
-	golden(t, "blind.txt", w.Render(Opened, &blind, path.Started.Add(time.Minute)))
+	golden(t, "blind.txt", asText(w, Opened, &blind, path.Started.Add(time.Minute)))
 }
 
 func TestHostileTextCannotForgeALine(t *testing.T) {
@@ -88,7 +93,7 @@ func TestHostileTextCannotForgeALine(t *testing.T) {
 	i.Title = strings.Repeat("long \u2028", 100)
 	i.Evidence[1].Target = "x\nKEY picket:other"
 	i.Evidence[1].Cause = "new\x1b[31m"
-	text := Words{}.Render(Opened, &i, i.Opened)
+	text := asText(Words{}, Opened, &i, i.Opened)
 	for line := range strings.SplitSeq(text, "\n") {
 		if strings.HasPrefix(line, "KEY") && !strings.HasSuffix(line, i.ID) || strings.Contains(line, "\x1b") || strings.HasPrefix(line, "DO NOW    call") {
 			t.Errorf("forged line %q", line)

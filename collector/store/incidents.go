@@ -134,15 +134,6 @@ func (s *Store) WaitingRoutes(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
-// NextDue returns when the next message is due; ok is false if none waits.
-func (s *Store) NextDue(ctx context.Context) (at time.Time, ok bool, err error) {
-	var due sql.NullInt64
-	if err := s.read.QueryRowContext(ctx, `SELECT min(due) FROM outbox WHERE state = 0`).Scan(&due); err != nil {
-		return time.Time{}, false, fmt.Errorf("read the outbox: %w", err)
-	}
-	return moment(due.Int64), due.Valid, nil
-}
-
 // Messages returns all messages of an incident, sent ones too, in the order in
 // which they were made.
 func (s *Store) Messages(ctx context.Context, incident string) ([]Message, error) {
