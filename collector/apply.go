@@ -168,6 +168,7 @@ func (s source) swap(ctx context.Context, by string, file *config.File, src []by
 	done.Config = cfg.ID
 	c.registry.use(file, cfg)
 	c.alerts.setRoutes(file)
+	c.judge.do(func(now time.Time) { c.judge.engine.SetMaintenance(now, maintenance(file)) })
 	if changed {
 		c.judge.do(func(now time.Time) { c.judge.engine.SetConfig(now, cfg) })
 		c.fleetChanged() // has the agents told, see tellAgents

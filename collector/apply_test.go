@@ -275,3 +275,21 @@ func TestAFailedPreparationLeavesTheFolderAsItWas(t *testing.T) {
 		t.Errorf("a second time: %v", err)
 	}
 }
+
+// TestAgentsAreToldWhatIsTypical: each of the checks that they may see, as the
+// fleet knows it at the time; the configuration in force stays as it is.
+func TestAgentsAreToldWhatIsTypical(t *testing.T) {
+	c := running(t, "targets:\n"+target("one")+"- {id: vpn, client: acme, host: 127.0.0.1, checks: [{kind: tcp, port: 9}]}\n")
+	c.registry.learned(map[string]time.Duration{"one/tcp": 80 * time.Millisecond, "vpn/tcp": 30 * time.Millisecond, "gone/tcp": time.Second})
+	for client, want := range map[string]time.Duration{"acme": 30 * time.Millisecond, "globex": 0} {
+		cfg := c.registry.configFor(client)
+		if cfg.Checks[0].Typical != 80*time.Millisecond || cfg.Checks[1].Typical != want {
+			t.Errorf("%s is told %+v", client, cfg.Checks)
+		}
+	}
+	for _, k := range c.registry.currentConfig().Checks {
+		if k.Typical != 0 {
+			t.Errorf("the configuration in force says %v of %s", k.Typical, k.ID)
+		}
+	}
+}

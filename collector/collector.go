@@ -159,6 +159,7 @@ func (c *Collector) wire(ctx context.Context, cfg fleet.Config) error {
 	engine.SetConfig(c.started, cfg)
 	engine.SetFleet(c.started, c.registry.sites())
 	engine.Restore(c.started, open)
+	engine.SetMaintenance(c.started, maintenance(c.o.File))
 
 	resetKey, err := secretKey(filepath.Join(c.o.Dir, "ca", "reset.key"))
 	if err != nil {
@@ -315,10 +316,12 @@ func (c *Collector) readFleet(ctx context.Context) error {
 	return nil
 }
 
-// keepHouse stores signs of life and prunes what is too old.
+// keepHouse stores signs of life, prunes what is too old, and fetches from the
+// judge what new agents are told to be typical of each check.
 func (c *Collector) keepHouse(ctx context.Context) error {
-	flush, prune := time.NewTicker(10*time.Second), time.NewTicker(time.Hour)
+	flush, learn, prune := time.NewTicker(10*time.Second), time.NewTicker(30*time.Second), time.NewTicker(time.Hour)
 	defer flush.Stop()
+	defer learn.Stop()
 	defer prune.Stop()
 	flushed := c.started
 	for {
@@ -330,6 +333,8 @@ func (c *Collector) keepHouse(ctx context.Context) error {
 				c.log.Error("store signs of life", "err", err)
 			}
 			flushed = now
+		case <-learn.C:
+			c.judge.do(func(time.Time) { c.registry.learned(c.judge.engine.Typical()) })
 		case now := <-prune.C:
 			if _, err := c.store.Prune(ctx, now); err != nil && ctx.Err() == nil {
 				c.log.Error("prune old rollups", "err", err)

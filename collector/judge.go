@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"picket/collector/config"
 	"picket/collector/detect"
 	"picket/internal/fleet"
 	"picket/internal/uplink"
@@ -31,6 +32,15 @@ const (
 	judgeResults = 50_000
 	glimpseMost  = 64 // results in one batch of the live stream
 )
+
+// maintenance are the windows of a file as the engine knows them.
+func maintenance(f *config.File) []detect.Maintenance {
+	list := make([]detect.Maintenance, len(f.Maintenance))
+	for i, m := range f.Maintenance {
+		list[i] = detect.Maintenance{From: m.From, To: m.To, Provider: m.Provider, Service: m.Service, Region: m.Region, Target: m.Target, Client: m.Client, Site: m.Site}
+	}
+	return list
+}
 
 func newJudge(engine *detect.Engine, out func(time.Time, detect.Event)) *judge {
 	return &judge{engine: engine, calls: make(chan func(time.Time), judgeQueue), done: make(chan struct{}), room: semaphore.NewWeighted(judgeResults), out: out}
@@ -92,21 +102,38 @@ func (j *judge) do(f func(now time.Time)) {
 // snapshot is the state of everything as the judge sees it.
 func (j *judge) snapshot(ctx context.Context) (detect.Snapshot, error) {
 	answer := make(chan detect.Snapshot, 1)
-	ask := func(now time.Time) { answer <- j.engine.Snapshot(now) }
+	return awaited(ctx, j, answer, func(now time.Time) { answer <- j.engine.Snapshot(now) })
+}
+
+// coverage is what the fleet could confirm now.
+func (j *judge) coverage(ctx context.Context) ([]detect.Coverage, error) {
+	answer := make(chan []detect.Coverage, 1)
+	return awaited(ctx, j, answer, func(now time.Time) { answer <- j.engine.Coverage(now) })
+}
+
+// outlook is what one more site would change.
+func (j *judge) outlook(ctx context.Context, s detect.Site) (detect.Outlook, error) {
+	answer := make(chan detect.Outlook, 1)
+	return awaited(ctx, j, answer, func(now time.Time) { answer <- j.engine.Outlook(now, s) })
+}
+
+// awaited has the judge answer a question.
+func awaited[T any](ctx context.Context, j *judge, answer chan T, ask func(now time.Time)) (T, error) {
+	var none T
 	select {
 	case j.calls <- ask:
 	case <-j.done:
-		return detect.Snapshot{}, context.Canceled
+		return none, context.Canceled
 	case <-ctx.Done():
-		return detect.Snapshot{}, ctx.Err()
+		return none, ctx.Err()
 	}
 	select {
-	case s := <-answer:
-		return s, nil
+	case v := <-answer:
+		return v, nil
 	case <-j.done:
-		return detect.Snapshot{}, context.Canceled
+		return none, context.Canceled
 	case <-ctx.Done():
-		return detect.Snapshot{}, ctx.Err()
+		return none, ctx.Err()
 	}
 }
 

@@ -86,6 +86,12 @@ func (o *Operator) Sites(ctx context.Context) (list []detect.SiteStatus, err err
 	return list, err
 }
 
+// Coverage is what the fleet could confirm now, per service and cloud region.
+func (o *Operator) Coverage(ctx context.Context) (list []detect.Coverage, err error) {
+	err = o.do(ctx, http.MethodGet, "/coverage", nil, &list)
+	return list, err
+}
+
 // Cells is the matrix of clouds and their regions.
 func (o *Operator) Cells(ctx context.Context) ([]detect.Cell, error) {
 	var v struct{ Cells []detect.Cell }

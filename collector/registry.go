@@ -39,6 +39,7 @@ type registry struct {
 	hello    map[string]time.Time       // when each agent last said hello to this process
 	current  *fleet.Config              // what file tells agents; never changed, only replaced
 	roster   fleet.Roster
+	typical  map[string]time.Duration // the fleet's median of good totals by check id; never changed, only replaced
 }
 
 func openRegistry(ctx context.Context, s *store.Store, file *config.File, current fleet.Config) (*registry, error) {
@@ -197,9 +198,12 @@ var unknownConfig = fleet.Config{
 
 // configFor is the current configuration as agents of client may see it: the
 // private targets of other clients are left out, and their checks are blank
-// places, so that indexes mean the same everywhere.
+// places, so that indexes mean the same everywhere. With it goes what is typical
+// of each check in the fleet just then.
 func (r *registry) configFor(client string) *fleet.Config {
-	cfg := *r.currentConfig()
+	r.mu.RLock()
+	cfg, typical := *r.current, r.typical
+	r.mu.RUnlock()
 	foreign := map[string]bool{}
 	mine := make([]fleet.Target, 0, len(cfg.Targets))
 	for _, t := range cfg.Targets {
@@ -213,9 +217,18 @@ func (r *registry) configFor(client string) *fleet.Config {
 	for i, c := range cfg.Checks {
 		if foreign[c.Target] {
 			cfg.Checks[i] = fleet.Check{}
+			continue
 		}
+		cfg.Checks[i].Typical = typical[c.ID]
 	}
 	return &cfg
+}
+
+// learned takes what is typical of the checks in the fleet, by their ids.
+func (r *registry) learned(typical map[string]time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.typical = typical
 }
 
 // rosterFor is the roster as agents of client may see it. Of other clients'

@@ -12,6 +12,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"picket/collector/detect"
 	"picket/collector/store"
 	"picket/internal/fleet"
 	"picket/internal/uplink"
@@ -51,8 +52,24 @@ func (s sessions) Enrol(ctx context.Context, remote netip.AddrPort, r uplink.Enr
 		return uplink.EnrolResponse{}, err
 	}
 	return uplink.EnrolResponse{
-		Agent: a.ID, Site: a.Site, Client: a.Client, Region: a.Region, Chain: chain, Trust: c.authority.Root(), Network: network,
+		Outlook: s.outlook(ctx, detect.Site{ID: a.Site, Client: a.Client, Region: a.Region, Network: network}),
+		Agent:   a.ID, Site: a.Site, Client: a.Client, Region: a.Region, Chain: chain, Trust: c.authority.Root(), Network: network,
 	}, nil
+}
+
+// outlookWithin is how long an enrolment waits to hear what the site adds.
+const outlookWithin = 500 * time.Millisecond
+
+// outlook says for whoever installs the site what it adds; "" if nothing can be
+// said now: an enrolment does not depend on it.
+func (s sessions) outlook(ctx context.Context, site detect.Site) string {
+	ctx, cancel := context.WithTimeout(ctx, outlookWithin)
+	defer cancel()
+	o, err := s.c.judge.outlook(ctx, site)
+	if err != nil {
+		return ""
+	}
+	return o.Sentence()
 }
 
 // notAfter is the end of the certificate at the head of a chain in PEM.

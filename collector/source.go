@@ -38,6 +38,13 @@ func (s source) Snapshot() detect.Snapshot {
 	return snap
 }
 
+// Coverage asks the judge what the fleet could confirm now.
+func (s source) Coverage(ctx context.Context) ([]detect.Coverage, error) {
+	ctx, cancel := context.WithTimeout(ctx, snapshotWithin)
+	defer cancel()
+	return s.c.judge.coverage(ctx)
+}
+
 func (s source) Status(ctx context.Context) (web.Status, error) {
 	c := s.c
 	totals, err := c.store.Totals(ctx)

@@ -139,7 +139,7 @@ func verdictPoint(e detect.VerdictEvent) influx.Verdict {
 	v := e.Verdict
 	return influx.Verdict{
 		Scope: v.Scope, Provider: v.Provider, Service: v.Service, Region: v.Region, Target: v.Target, State: int(v.State),
-		Good: v.State == detect.OK || v.State == detect.Disputed, HasGood: e.Grid && v.State != detect.NoData,
+		Good: v.State == detect.OK || v.State == detect.Disputed || v.State == detect.Degraded, HasGood: e.Grid && v.State != detect.NoData,
 		DownSites: v.DownSites, Sites: v.Sites, DownNetworks: v.DownNetworks, Networks: v.Networks,
 		Layer: v.Layer, Confidence: string(v.Confidence), Time: v.At,
 	}

@@ -73,6 +73,10 @@ func (a api) register(mux *http.ServeMux, prefix string) {
 	mux.HandleFunc("GET "+prefix+"/sites", a.answer("sites", func(r *http.Request) (any, error) {
 		return list(a.of(r).Snapshot().Sites), nil
 	}))
+	mux.HandleFunc("GET "+prefix+"/coverage", a.answer("coverage", func(r *http.Request) (any, error) {
+		all, err := a.of(r).Coverage(r.Context())
+		return list(all), err
+	}))
 	mux.HandleFunc("GET "+prefix+"/agents", a.answer("agents", func(r *http.Request) (any, error) {
 		all, err := a.of(r).Agents(r.Context())
 		return list(all), err

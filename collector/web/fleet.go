@@ -23,6 +23,7 @@ type fleetView struct {
 	frame
 	Verdict   Verdict
 	Coverage  []coverLine
+	Services  serviceCover
 	Agents    []agentLine // who needs attention first
 	Revoked   []agentLine
 	More      int
@@ -67,6 +68,12 @@ func (s *Server) drawFleet(w http.ResponseWriter, r *http.Request, status int, f
 	snap := src.Snapshot()
 	v := fleetView{frame: s.frame(r, "fleet", "Fleet"), Form: form, Problem: problem}
 	v.Coverage = coverage(snap.Sites)
+	cover, err := src.Coverage(r.Context())
+	if err != nil {
+		s.broken(w, r, "fleet", fmt.Errorf("coverage for the page: %w", err))
+		return
+	}
+	v.Services = coverServices(cover, src.Provider)
 	bySite := map[string]detect.SiteStatus{}
 	for _, x := range snap.Sites {
 		bySite[x.ID] = x

@@ -30,6 +30,9 @@ type incidentView struct {
 	Counts   string
 	Says     string // how many sites say what
 	Reason   string // "" if the summary says it already
+	Extent   string // how bad, in numbers; "" of a plain outage
+	Reaches  string // which clients, the hardest hit first
+	Flags    []string
 	Layers   []layer
 	Cause    string // in words; "" if none is known
 	Sorts    []choice
@@ -93,6 +96,7 @@ func (s *Server) incidentPage(w http.ResponseWriter, r *http.Request) {
 	if i.Sites > 0 {
 		v.Counts = fmt.Sprintf("%d of %s on %d of %s", i.DownSites, plural(i.Sites, "site"), i.DownNetworks, plural(i.Networks, "ISP"))
 	}
+	v.Extent, v.Reaches, v.Flags = extent(i), reaches(i.Impact), flags(i)
 	if i.State.Open() {
 		v.Refresh = 10
 	}
@@ -101,6 +105,60 @@ func (s *Server) incidentPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.html(w, http.StatusOK, "incident.html", v)
+}
+
+// extent is how bad it is where not everything fails.
+func extent(i detect.Incident) string {
+	switch i.Severity {
+	case detect.SeverityPartial:
+		if i.Rate > 0 {
+			return fmt.Sprintf("about %.0f %% of requests fail", 100*i.Rate)
+		}
+		return "part of the requests fail"
+	case detect.SeverityDegraded:
+		if i.Added > 0 {
+			return fmt.Sprintf("slower than usual by %s (%.1f times)", i.Added.Round(time.Millisecond), i.Ratio)
+		}
+		return "slower than usual"
+	}
+	return ""
+}
+
+// maxClients is how many clients are named as hit.
+const maxClients = 8
+
+// reaches is how far an incident reaches into each client.
+func reaches(all []detect.Impact) string {
+	var parts []string
+	for _, x := range all[:min(len(all), maxClients)] {
+		parts = append(parts, fmt.Sprintf("%s: %d of %s", x.Client, x.Failing, plural(x.Sites, "site")))
+	}
+	if more := len(all) - maxClients; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %s more", plural(more, "client")))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// flags are what else is to be known of an incident, in sentences.
+func flags(i detect.Incident) []string {
+	var list []string
+	for _, f := range []struct {
+		set  bool
+		text string
+	}{
+		{i.IPReachable, "Only the names are broken: the last known addresses answer."},
+		{i.Family != "", "Only IPv" + i.Family + " is concerned."},
+		{i.Intermittent, "It comes and goes; it closes after 15 quiet minutes."},
+		{i.State == detect.Lingering, "Most of it has healed; what is listed below has not."},
+		{i.Easing && i.State != detect.Recovering && i.State != detect.Resolved, "The newest answers are good again."},
+		{i.Retrospective, "It was found afterwards, in results that were delivered late."},
+		{i.Transient, "It was over within seconds."},
+	} {
+		if f.set {
+			list = append(list, f.text)
+		}
+	}
+	return list
 }
 
 // evidence is what the sites say in the order that was asked for, at most

@@ -22,19 +22,21 @@ type scene struct {
 	unready   []Unready
 	err       error
 
-	targets []Target
-	latest  map[string][]Latest
-	history map[string][]Point
-	told    map[string][]Letter
-	tokens  map[string]TokenState
-	finding inquiry.Finding
+	targets  []Target
+	latest   map[string][]Latest
+	history  map[string][]Point
+	told     map[string][]Letter
+	tokens   map[string]TokenState
+	finding  inquiry.Finding
+	coverage []detect.Coverage
 
 	asked   TokenRequest
 	revoked string
 }
 
-func (s *scene) Snapshot() detect.Snapshot              { return s.snap }
-func (s *scene) Status(context.Context) (Status, error) { return s.status, s.err }
+func (s *scene) Snapshot() detect.Snapshot                           { return s.snap }
+func (s *scene) Coverage(context.Context) ([]detect.Coverage, error) { return s.coverage, s.err }
+func (s *scene) Status(context.Context) (Status, error)              { return s.status, s.err }
 func (s *scene) Incidents(_ context.Context, open bool, limit int) (out []detect.Incident, _ error) {
 	for _, i := range s.incidents {
 		if (!open || i.State.Open()) && len(out) < limit {
@@ -134,7 +136,9 @@ func outage() *scene {
 		Title: "Borealis north: outage", Summary: "9 of 11 sites on 5 of 6 ISPs cannot reach Borealis north: TLS handshakes time out. References are well everywhere.",
 		Reason:    detect.Reason{Code: detect.Held, DownSites: 9, Sites: 11, DownNetworks: 5, Networks: 6, Need: 7, NeedNetworks: 3, Abstained: 1, Text: "9 of 11 sites on 5 of 6 ISPs cannot reach Borealis north: TLS handshakes time out."},
 		DownSites: 9, Sites: 11, DownNetworks: 5, Networks: 6, Started: start, Opened: start.Add(2 * time.Second), Confirmed: start.Add(3 * time.Second),
-		Targets: []string{"borealis-api-north", "borealis-web-north"}}
+		Targets:    []string{"borealis-api-north", "borealis-web-north"},
+		Impact:     []detect.Impact{{Client: "acme", Failing: 5, Sites: 5}, {Client: "umbrella", Failing: 2, Sites: 3}},
+		Neighbours: []detect.Neighbour{{Kind: detect.KindProvider, Label: "Borealis", Why: "not all of Borealis: 6 of its 8 watched services answer"}}}
 	for k, site := range s.snap.Sites {
 		e := detect.Evidence{Site: site.ID, Client: site.Client, Network: site.Network, VRegion: "eu", Target: "borealis-web-north", Check: "borealis-web-north/http",
 			Answer: "down", Layer: "tls", Cause: "tls_timeout", First: start, Last: start.Add(3 * time.Second), Addr: "203.0.113.7", Err: "TLS handshake with borealis-web-north: i/o timeout"}

@@ -147,14 +147,14 @@ func urgency(i detect.Incident) int {
 	switch i.Kind {
 	case detect.KindCollector, detect.KindFleet:
 		u += 100
-	case detect.KindProvider:
+	case detect.KindProvider, detect.KindDependency:
 		u += 5
-	case detect.KindProviderRegion, detect.KindService:
+	case detect.KindProviderRegion, detect.KindService, detect.KindVRegion, detect.KindVRegionProvider, detect.KindVRegionDependency, detect.KindEdge:
 		u += 4
-	case detect.KindTarget, detect.KindNetwork:
+	case detect.KindTarget, detect.KindVRegionTarget, detect.KindNetwork:
 		u += 3
 	}
-	if i.State == detect.Recovering {
+	if i.State == detect.Recovering || i.Severity == detect.SeverityDegraded {
 		u -= 8
 	}
 	return u

@@ -16,6 +16,8 @@ import (
 type Source interface {
 	// Snapshot is the engine's view of now.
 	Snapshot() detect.Snapshot
+	// Coverage is what the fleet could confirm now, per service and cloud region.
+	Coverage(ctx context.Context) ([]detect.Coverage, error)
 	// Status is counters and facts of the collector itself.
 	Status(ctx context.Context) (Status, error)
 	// Incidents returns open or all incidents, the newest first, at most limit.

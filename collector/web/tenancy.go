@@ -131,6 +131,20 @@ func (n *narrow) Snapshot() detect.Snapshot {
 	return s
 }
 
+// Coverage keeps what concerns everybody and the client's own services. Which
+// sites of others could not testify, and why, stays theirs as numbers.
+func (n *narrow) Coverage(ctx context.Context) ([]detect.Coverage, error) {
+	all, err := n.src.Coverage(ctx)
+	out := keep(all, func(c detect.Coverage) bool { return c.Client == "" || c.Client == n.client })
+	regions := n.learn().regions
+	for i := range out {
+		c := &out[i]
+		c.VRegions = keep(c.VRegions, func(r string) bool { return regions[r] })
+		c.Text = n.text(c.Text, "")
+	}
+	return out, err
+}
+
 // keep returns a new list of what is wanted.
 func keep[T any](all []T, want func(T) bool) []T {
 	var out []T
@@ -259,8 +273,9 @@ func (n *narrow) text(s, instead string) string {
 // nobody is what a stranger may know: whether the collector does its work.
 type nobody struct{ src Source }
 
-func (nobody) Snapshot() detect.Snapshot              { return detect.Snapshot{} }
-func (nobody) Status(context.Context) (Status, error) { return Status{}, nil }
+func (nobody) Snapshot() detect.Snapshot                           { return detect.Snapshot{} }
+func (nobody) Coverage(context.Context) ([]detect.Coverage, error) { return nil, nil }
+func (nobody) Status(context.Context) (Status, error)              { return Status{}, nil }
 func (nobody) Incidents(context.Context, bool, int) ([]detect.Incident, error) {
 	return nil, nil
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -63,6 +64,10 @@ func (n *narrow) reduce(i detect.Incident) detect.Incident {
 		return e.Client == n.client && n.mine(e.Site) && !n.private(e.Target)
 	})
 	i.Targets = keep(i.Targets, n.sees)
+	i.Impact = keep(i.Impact, func(x detect.Impact) bool { return x.Client == n.client })
+	i.Neighbours = keep(i.Neighbours, func(x detect.Neighbour) bool {
+		return vouched && n.text(x.Label+" "+x.Why, "") != ""
+	})
 	if i.VRegion != "" && !k.regions[i.VRegion] {
 		i.VRegion = elsewhere
 	}
@@ -91,12 +96,21 @@ func (n *narrow) title(i detect.Incident) string {
 		return "Trouble of " + i.Network
 	case detect.KindNetworkProvider:
 		return "Trouble between " + i.Network + " and " + cloud
+	case detect.KindNetworkDependency:
+		return "Trouble between " + i.Network + " and " + i.Dependency
+	case detect.KindVRegion:
+		return "Trouble of the internet as seen from " + i.VRegion
 	case detect.KindFleet:
 		return "Picket fleet: lost contact with " + plural(i.DownSites, "site")
 	case detect.KindCollector:
 		return "Picket server: lost contact with every site"
 	}
-	return strings.Join(strings.Fields(cloud+" "+i.Service+" "+i.Region), " ") + ": outage"
+	what := map[detect.Severity]string{detect.SeverityPartial: "partial outage", detect.SeverityDegraded: "slower than usual"}[i.Severity]
+	name := strings.Join(strings.Fields(cloud+" "+i.Service+" "+i.Region+" "+i.Dependency+" "+i.Edge), " ")
+	if i.Kind.Regional() {
+		name += " as seen from " + i.VRegion
+	}
+	return name + ": " + cmp.Or(what, "outage")
 }
 
 // counted is the finding in numbers alone.

@@ -229,6 +229,8 @@ func line(now time.Time, i detect.Incident) incidentLine {
 	switch i.State {
 	case detect.Recovering:
 		l.Word = "Recovering"
+	case detect.Lingering:
+		l.Word = "Lingering"
 	case detect.Resolved:
 		l.Word = "Resolved"
 	}
