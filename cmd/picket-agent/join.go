@@ -139,6 +139,9 @@ func join(cmd *cobra.Command, o agent.JoinOptions, bind string) error {
 	}
 	fmt.Fprintf(out, "Enrolled   agent %s for client %s, site %s\n", res.Agent, res.Client, res.Site)
 	fmt.Fprintf(out, "Seen from  %s\n", res.Network.Name)
+	if res.Outlook != "" {
+		fmt.Fprintf(out, "Adds       %s\n", res.Outlook)
+	}
 	fmt.Fprintf(out, "Stored in  %s (key and certificate, readable by this user only)\n", o.Dir)
 	if old != nil {
 		fmt.Fprintf(out, "Replaced   agent %s; what belonged to it is in %s\n", old.AgentID(), filepath.Join(o.Dir, "old-identity-*"))

@@ -97,8 +97,8 @@ func command() *cobra.Command {
   picket incident list                               what is and was wrong`,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(demoCommand(), setupCommand(), collectorCommand(), configCommand(), statusCommand(), checkCommand(), incidentCommand(),
-		tokenCommand(), agentCommand(), userCommand(), apiTokenCommand(), notifyCommand(), grafanaCommand(), backupCommand(), restoreCommand())
+	root.AddCommand(demoCommand(), setupCommand(), collectorCommand(), configCommand(), statusCommand(), checkCommand(), coverageCommand(), incidentCommand(),
+		tokenCommand(), agentCommand(), userCommand(), apiTokenCommand(), notifyCommand(), grafanaCommand(), backupCommand(), restoreCommand(), simulateCommand())
 	return root
 }
 

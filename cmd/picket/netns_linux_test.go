@@ -34,12 +34,13 @@ func TestFleetBehindNAT(t *testing.T) {
 	w := newNATWorld(t)
 	w.calm()
 
-	w.nft(w.cloud, "add rule inet cut in ip daddr 198.18.100.1 drop")
 	broke := time.Now()
+	w.nft(w.cloud, "add rule inet cut in ip daddr 198.18.100.1 drop")
 	region := w.wait(15*time.Second, "a confirmed incident of the provider region", func(i detect.Incident) bool {
 		return i.Kind == detect.KindProviderRegion && i.Confidence == detect.ConfidenceConfirmed
 	})
 	t.Logf("region dropped -> confirmed in %.1f s: %s", time.Since(broke).Seconds(), region.Summary)
+	asForetold(t, "testdata/nat-region.yaml", broke.Sub(w.started), region.Confirmed.Sub(broke))
 	if region.Provider != "cloud" || region.Region != "west" || region.Layer != "tcp" {
 		t.Errorf("blamed %s %s at layer %s", region.Provider, region.Region, region.Layer)
 	}
@@ -89,6 +90,7 @@ type natWorld struct {
 	cloud     string
 	collector *process
 	sites     []natSite
+	started   time.Time // the last agent
 }
 
 type natSite struct {
@@ -114,6 +116,7 @@ func newNATWorld(t *testing.T) *natWorld {
 	for n := 1; n <= natSites; n++ {
 		w.startAgent(n)
 	}
+	w.started = time.Now()
 	return w
 }
 

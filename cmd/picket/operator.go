@@ -151,12 +151,30 @@ func printIncident(out io.Writer, i detect.Incident) error {
 			fmt.Fprintf(out, "%-10s %s\n", at.name, utc(at.time))
 		}
 	}
+	for _, x := range i.Impact {
+		fmt.Fprintf(out, "%-10s %s: %d of %d %s\n", "Client", oneLine(x.Client), x.Failing, x.Sites, plural(x.Sites, "site fails", "sites fail"))
+	}
+	if len(i.Neighbours) > 0 {
+		fmt.Fprint(out, "\nWhy this and not its neighbours:\n")
+		for _, n := range i.Neighbours {
+			fmt.Fprintf(out, "  %s: %s\n", oneLine(n.Label), oneLine(n.Why))
+		}
+	}
 	fmt.Fprintln(out)
-	t := newTable(out, "SITE", "ISP", "TARGET", "ANSWER", "LAYER", "WHY", "ERROR")
+	t := newTable(out, "SITE", "ISP", "SEEN FROM", "TARGET", "ANSWER", "LAYER", "FIRST", "LAST", "WHY", "ADDRESS", "ERROR")
 	for _, e := range i.Evidence {
-		t.row(e.Site, e.Network, e.Target, e.Answer, e.Layer, strings.TrimSpace(e.Cause+" "+e.Why), e.Err)
+		t.row(e.Site, e.Network, e.VRegion, e.Target, e.Answer, e.Layer, hourOf(e.First), hourOf(e.Last),
+			strings.TrimSpace(e.Cause+" "+detect.WhyWords(e.Why)), strings.TrimSpace(e.Addr+" "+e.Edge), e.Err)
 	}
 	return t.Flush()
+}
+
+// hourOf is the time of the day, "" of none.
+func hourOf(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("15:04:05")
 }
 
 // view is what `picket status` shows, schema picket.overview/v1.

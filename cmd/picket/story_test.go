@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"picket/cmd/picket/demo"
 )
@@ -23,6 +24,7 @@ func TestTheStoryHolds(t *testing.T) {
 		t.Fatalf("exit %d, %v:\n%s", code, err, out)
 	}
 	t.Log(lines[len(lines)-1])
+	asForetold(t, "testdata/demo-region.yaml", 0, time.Duration(r.DetectS*float64(time.Second)))
 	switch {
 	case !r.OK, r.Agents != 12, r.Networks != 6, r.False != 0:
 		t.Errorf("the story did not hold: %+v", r)
