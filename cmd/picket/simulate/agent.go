@@ -150,13 +150,10 @@ const shortest = 300 * time.Millisecond
 
 // overdue is how long a reply of the pair may take before it is missed.
 func (a *agent) overdue(i int) time.Duration {
-	if v, ok := any(a.v).(interface{ Overdue(uint32) time.Duration }); ok {
-		if d := v.Overdue(a.cfg.index[i]); d > 0 {
-			return d
-		}
-		return never
+	if d := a.v.Overdue(a.cfg.index[i]); d > 0 {
+		return d
 	}
-	return shortest
+	return never
 }
 
 // quick is a probe that ended well and is at the collector now.
@@ -212,10 +209,8 @@ func (a *agent) misdated(at time.Duration) time.Duration {
 
 // mark has the vantage point mark a good result of a degraded check.
 func (a *agent) mark(index uint32, r *probes.Result) {
-	if v, ok := any(a.v).(interface {
-		Mark(uint32, probes.Result) probes.Result
-	}); ok && r.Outcome == probes.Up {
-		*r = v.Mark(index, *r)
+	if r.Outcome == probes.Up {
+		*r = a.v.Mark(index, *r)
 	}
 }
 

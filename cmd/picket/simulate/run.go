@@ -87,8 +87,8 @@ func Years(ctx context.Context, s *Scenario, years float64, o RunOptions) (*Run,
 
 // finish closes the books.
 func (w *world) finish() *Run {
-	if e, ok := any(w.engine).(interface{ Flagged() []string }); ok && w.engine != nil {
-		w.run.Flagged = e.Flagged()
+	if w.engine != nil {
+		w.run.Flagged = w.engine.Flagged()
 	}
 	w.run.End, w.run.Ran = w.time(w.end), w.end-w.from
 	return w.run

@@ -66,7 +66,6 @@ type world struct {
 	stormy  time.Duration // before it no fault and no episode is on
 	away    int           // agents without a session
 	asleep  bool          // the engine is left alone
-	leaper  leaper        // valid while asleep
 	glimpse detect.Observation
 
 	results  slab[resultInFlight]

@@ -147,7 +147,7 @@ func (w *world) pass(a *agent, p *pair, i int, every time.Duration) bool {
 	case w.asleep && a.linked && w.o.Observer == nil:
 		// Nothing reads what the engine knows until it is attended to.
 		a.seen = w.now
-		w.leaper.Quiet(w.time(w.now), a.id, a.cfg.index[i], 1, w.time(p.due+a.misdated(p.due)))
+		w.engine.Quiet(w.time(w.now), a.id, a.cfg.index[i], 1, w.time(p.due+a.misdated(p.due)))
 	case a.linked && w.engine != nil:
 		a.seen = w.now
 		o := &w.glimpse
@@ -219,17 +219,7 @@ func (a *agent) settle(i int) {
 	p.owed = 0
 	r.Start = first
 	index := a.cfg.index[i]
-	if v, ok := any(a.v).(interface {
-		Quiet(time.Time, time.Duration, int, uint32, probes.Result)
-	}); ok {
-		v.Quiet(first, every, n, index, r)
-		return
-	}
-	for range n {
-		a.v.Began(r.Start, index)
-		a.v.Result(r.Start.Add(r.Total), index, r.Start, r)
-		r.Start = r.Start.Add(every)
-	}
+	a.v.Quiet(first, every, n, index, r)
 }
 
 // settleLine tells of the references, by which an agent judges its own line.
@@ -277,16 +267,5 @@ func (w *world) storms() {
 // rest says whether the engine may be left alone until something happens: it is
 // idle, and everybody is there.
 func (w *world) rest() bool {
-	if w.o.Full || w.engine == nil || w.away > 0 {
-		return false
-	}
-	e, ok := any(w.engine).(leaper)
-	w.leaper = e
-	return ok && e.Idle()
-}
-
-// leaper is the part of an engine that skips time.
-type leaper interface {
-	Quiet(now time.Time, agent string, check uint32, n int, last time.Time)
-	Idle() bool
+	return !w.o.Full && w.engine != nil && w.away == 0 && w.engine.Idle()
 }
