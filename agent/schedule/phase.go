@@ -5,18 +5,17 @@ import (
 	"io"
 	"math/bits"
 	"time"
-)
 
-// golden is 2^64 / phi: a step of it around a circle of 2^64 is a step of
-// 0.6180339887 around a circle of 1.
-const golden = 0x9E3779B97F4A7C15
+	"picket/internal/fleet"
+)
 
 // Phase returns when, within every interval of the wall clock, an agent in
 // slot asks a check: frac(hash(check)/2^64 + slot x 0.6180339887) x interval.
 //
 // The hash spreads an agent's checks, the golden ratio spreads the agents of
 // one check: any number of successive slots leaves no gap wider than 1.9 /
-// slots of the interval, and a further slot moves nobody. The arithmetic is on
+// slots of the interval, and a further slot moves nobody. Which slot an agent gets
+// is the collector's choice ([fleet.NextSlot]). The arithmetic is on
 // integers, so that all machines agree to the nanosecond. The hash is FNV-1a
 // 64 finished by the mixer of MurmurHash3, because FNV alone leaves the upper
 // bits of names that differ in the last letter almost equal.
@@ -24,7 +23,7 @@ func Phase(check string, slot uint32, interval time.Duration) time.Duration {
 	if interval <= 0 {
 		return 0
 	}
-	turn := mix(check) + uint64(slot)*golden // overflow is the point: only the fraction counts
+	turn := mix(check) + uint64(slot)*fleet.Golden // overflow is the point: only the fraction counts
 	hi, _ := bits.Mul64(turn, uint64(interval))
 	return time.Duration(hi)
 }

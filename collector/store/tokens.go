@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"picket/internal/fleet"
 )
 
 // Why a join token was not accepted.
@@ -208,10 +210,34 @@ func enrol(ctx context.Context, tx *sql.Tx, token, site string, a NewAgent, now 
 	if key == nil {
 		key = []byte{}
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO agents (id, site, token, key, created, not_after, version, os, hostname, slot)
-		VALUES (?,?,?,?,?,?,?,?,?, (SELECT coalesce(max(slot) + 1, 0) FROM agents))`,
-		a.ID, site, token, key, millis(now), millis(a.NotAfter), a.Version, a.OS, a.Hostname)
+	slot, err := drawSlot(ctx, tx, site)
+	if err != nil {
+		return fmt.Errorf("draw a slot: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO agents (id, site, token, key, created, not_after, version, os, hostname, slot)
+		VALUES (?,?,?,?,?,?,?,?,?,?)`,
+		a.ID, site, token, key, millis(now), millis(a.NotAfter), a.Version, a.OS, a.Hostname, slot)
 	return err
+}
+
+// drawSlot draws the slot of one more agent at a site: above all that were ever
+// drawn, and where the agents of its vantage region leave room.
+func drawSlot(ctx context.Context, tx *sql.Tx, site string) (uint32, error) {
+	var first uint32
+	var region string
+	err := tx.QueryRowContext(ctx, `SELECT (SELECT coalesce(max(slot) + 1, 0) FROM agents), region FROM sites WHERE id = ?`, site).Scan(&first, &region)
+	if err != nil {
+		return 0, err
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT agents.slot, region FROM agents JOIN sites ON sites.id = site WHERE revoked = 0 ORDER BY agents.slot`)
+	placed, err := collect(rows, err, func(r *sql.Rows) (p fleet.Placed, err error) {
+		err = r.Scan(&p.Slot, &p.Region)
+		return p, err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return fleet.NextSlot(first, placed, region), nil
 }
 
 const selectTokens = `SELECT tokens.id, sites.client, site, tokens.created, expires, uses, used, revoked,
