@@ -83,9 +83,11 @@ func well(ok, asked int, o Options) bool {
 	return float64(ok) >= o.WellShare*float64(asked)
 }
 
-// count returns the usable references, those asked lately, and those of them
-// that answered. One whose answer is overdue right now has not answered.
-func (l *line) count(now time.Time) (usable, asked, ok int) {
+// count returns the usable references, those asked lately, those of them that
+// answered, and how many of the others are known to be out: down while the line
+// was well, which is news of them and not of the line. One whose answer is overdue
+// right now has not answered.
+func (l *line) count(now time.Time) (usable, asked, ok, out int) {
 	for _, c := range l.references {
 		if !c.reach.at.IsZero() && !c.reach.usable {
 			continue
@@ -96,11 +98,25 @@ func (l *line) count(now time.Time) (usable, asked, ok int) {
 		}
 		asked++
 		missed := !c.overdueAt.IsZero() && !now.Before(c.overdueAt)
-		if c.reach.ok && !missed {
+		switch {
+		case c.reach.ok && !missed:
 			ok++
+		case c.current(now) == StateDown:
+			out++
 		}
 	}
-	return usable, asked, ok
+	return usable, asked, ok, out
+}
+
+// carries says whether the references carry the line, as of count. As many may
+// fail besides those that are out as might fail if those were well, but at most
+// half of the rest: two that fail by chance beside a resolver that is out for
+// everybody are no broken line. At least three must be left to go by.
+func carries(asked, ok, out int, o Options) bool {
+	if well(ok, asked, o) || asked-out < enough {
+		return well(ok, asked, o)
+	}
+	return well(ok+out, asked, o) && 2*ok >= asked-out
 }
 
 // health judges the line at now.
@@ -108,14 +124,14 @@ func (l *line) health(now time.Time, o Options) Health {
 	if len(l.references) == 0 {
 		return Health{Voting: true, Why: WhyNoReferences}
 	}
-	usable, asked, ok := l.count(now)
+	usable, asked, ok, out := l.count(now)
 	h := Health{RefsOK: ok, RefsAsked: asked}
 	switch {
 	case !l.passed && o.Probation > 0:
 		h.Why = WhyProbation
 	case asked == 0 || asked < min(enough, usable):
 		h.Why = WhyReferencesStale
-	case !well(ok, asked, o):
+	case !carries(asked, ok, out, o):
 		h.Why = WhyUplink
 	case usable < enough:
 		h.Voting, h.Why = true, WhyFewReferences
@@ -129,6 +145,6 @@ func (l *line) health(now time.Time, o Options) Health {
 // also before probation is over, or a machine that starts without its network
 // would learn that nothing has ever worked here.
 func (l *line) unwell(now time.Time, o Options) bool {
-	_, asked, ok := l.count(now)
-	return asked > 0 && !well(ok, asked, o)
+	_, asked, ok, out := l.count(now)
+	return asked > 0 && !carries(asked, ok, out, o)
 }

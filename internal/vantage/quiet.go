@@ -38,6 +38,10 @@ func (v *Vantage) Overdue(index uint32) time.Duration {
 func (v *Vantage) Quiet(first time.Time, every time.Duration, n int, index uint32, r probes.Result) {
 	c := v.check(index)
 	plain := c != nil && r.Outcome == probes.Up && read(r) == saysUp && every > 0 && !first.Before(v.configured)
+	if plain && n > 0 && v.routine(c, first, every, r) {
+		v.stride(c, first, every, n, r)
+		return
+	}
 	for i := 0; i < n; i++ {
 		// The first results end whatever the check was in, and a round of references;
 		// the last one sets what speaks of the latest. Those between only count.
@@ -46,6 +50,39 @@ func (v *Vantage) Quiet(first time.Time, every time.Duration, n int, index uint3
 			i = n - 1
 		}
 		v.pair(first.Add(time.Duration(i)*every), index, r)
+	}
+}
+
+// routine says that results like r of a check that has long been up are nothing
+// new: neither state nor flags can change.
+func (v *Vantage) routine(c *check, first time.Time, every time.Duration, r probes.Result) bool {
+	switch p := &c.pace; {
+	case c.state != StateUp || c.streak < healthyAfter || c.unproven || c.working.IsZero() || c.spell.row != 0 || every > staleAtLeast || c.stale(first.Add(r.Total)):
+		return false
+	case c.reference:
+		return v.line.passed
+	default:
+		return !c.doubts() || !p.slow && !c.loss.lossy && p.scale > 0 && max(p.median(), r.Total-v.line.slower) < p.base()+p.gate()
+	}
+}
+
+// stride is n good results of a check for which they are routine.
+func (v *Vantage) stride(c *check, first time.Time, every time.Duration, n int, r probes.Result) {
+	came := first.Add(r.Total)
+	now := came.Add(time.Duration(n-1) * every)
+	v.see(now)
+	c.answered()
+	if c.reference {
+		v.line.observe(now, c, r, v.o)
+	} else {
+		c.pace.line = v.line.slower
+	}
+	c.last, c.outcome, c.cause = now, r.Outcome, r.Cause
+	c.hour.fill(came, every, n)
+	c.record.fill(n)
+	c.quietSlow(came, every, n, r)
+	if c.reference {
+		v.line.paced(c)
 	}
 }
 
@@ -102,7 +139,7 @@ func (h *hour) fill(first time.Time, every time.Duration, n int) {
 	last := (from + int64(n-1)*step) / int64(slotSpan)
 	// runs before t: those numbered 0 to ceil((t-from)/step)-1
 	before := func(t int64) int64 { return min(max((t-from+step-1)/step, 0), int64(n)) }
-	for slot := last - slots + 1; slot <= last; slot++ {
+	for slot := max(last-slots+1, from/int64(slotSpan)); slot <= last; slot++ {
 		begin := slot * int64(slotSpan)
 		runs := before(begin+int64(slotSpan)) - before(begin)
 		if runs == 0 {

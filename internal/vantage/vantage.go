@@ -41,7 +41,9 @@
 // Reference checks are targets of nobody's cloud. While fewer than 60 % of them
 // are reachable the trouble is here: the agent doubts nothing, abstains, and
 // failures count neither against a check nor in its history, or every line cut
-// would leave a memory of broken clouds. One or two references cannot outvote
+// would leave a memory of broken clouds. A reference that went down while the line
+// was well is out by itself: beside it two others may fail, as they may beside one
+// that is well, as long as half of them answer. One or two references cannot outvote
 // one operator's bad day, so with fewer than three the line counts as well while
 // any of them answers, and the vote says [WhyFewReferences]. Without any, the
 // line's health is unknown; refusing to vote would make such a fleet blind, so

@@ -140,6 +140,50 @@ func TestHealthOfTheLine(t *testing.T) {
 	}
 }
 
+// A public resolver that is out for everybody is no broken line, nor are two more
+// references that fail once beside it; the rest of them is.
+func TestAReferenceThatIsOutSaysNothingOfTheLine(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		of, out, bad int // references, out for long, failing now
+		votes        bool
+	}{
+		{"three at once", 5, 0, 3, false},
+		{"two beside one that is out", 5, 1, 2, true},
+		{"three beside one that is out", 5, 1, 3, false},
+		{"all beside one that is out", 5, 1, 4, false},
+		{"one beside two that are out", 5, 2, 1, true},
+		{"two beside two that are out", 5, 2, 2, false},
+		{"one of three, one is out: too few to go by", 3, 1, 1, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var cfg fleet.Config
+			for i := range c.of {
+				id := fmt.Sprint(i)
+				cfg.Targets = append(cfg.Targets, fleet.Target{ID: id, Reference: true})
+				cfg.Checks = append(cfg.Checks, fleet.Check{ID: id, Target: id, Interval: 5 * time.Second})
+			}
+			v := New(Options{Probation: -1})
+			now := time.Unix(1e9, 0)
+			v.SetConfig(now, cfg)
+			for round := range 12 {
+				for i := range c.of {
+					r := good()
+					if round >= 5 && i < c.out || round == 11 && i < c.out+c.bad {
+						r = bad(probes.TCPTimeout)
+					}
+					v.Result(now, uint32(i), now, r)
+				}
+				now = now.Add(5 * time.Second)
+			}
+			h := v.Health(now)
+			if want := (Health{RefsOK: c.of - c.out - c.bad, RefsAsked: c.of, Voting: c.votes}); h.Voting != want.Voting || h.RefsOK != want.RefsOK || h.RefsAsked != want.RefsAsked {
+				t.Errorf("health %+v, want %+v", h, want)
+			}
+		})
+	}
+}
+
 func TestReferencesThatWereNotAskedLatelyProveNothing(t *testing.T) {
 	s := newSite(t)
 	s.wait(16 * time.Second) // 1.5 intervals are 15 s
