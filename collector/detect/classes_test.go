@@ -71,7 +71,7 @@ func eventful(t *testing.T, seed int) *driver {
 	for i, s := range d.sites {
 		for k, id := range s.Agents {
 			d.e.Hello(d.now, id, true, 0, nil)
-			d.e.Health(d.now, id, Health{RefsOK: 5 - 3*(i%5/4), RefsAsked: 5, Voting: true})
+			d.e.Health(d.now, id, Health{RefsOK: 5 - 3*(i%5/4), RefsAsked: 5, Voting: i%5 < 4})
 			for c := range d.cfg.Checks {
 				tg := d.e.checks[c].target
 				o := Observation{Agent: id, Check: uint32(c), Start: d.now, Result: probes.Result{Outcome: probes.Up, Edge: []string{"", "lon", "iad"}[i%3]}}

@@ -29,7 +29,9 @@ func (e *Engine) care(now time.Time) {
 	e.carePools(now)
 	e.careSlows(now)
 	e.recent = slices.DeleteFunc(e.recent, func(l *live) bool { return now.Sub(l.inc.Resolved) > e.rule.Reopen })
-	e.reconsider(now)
+	if !e.mute {
+		e.reconsider(now)
+	}
 	e.flush(now)
 }
 

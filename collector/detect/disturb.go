@@ -71,6 +71,15 @@ func (e *Engine) calledOut(now time.Time, t *target) bool {
 	return t.out.Out && t.last != nil && !t.outAt.IsZero() && now.Sub(t.outAt) <= e.rule.Merge
 }
 
+// askedAnew says whether what a round found about t belongs to an earlier
+// disturbance and is being asked about again. Half of the new answers and the
+// old decision must not open an incident together: a decision about the target
+// would back what those say who happen to be the first.
+func (e *Engine) askedAnew(t *target) bool {
+	r := t.round
+	return r != nil && r != t.last && !r.told && r.opened.Sub(t.outAt) >= e.rule.Join
+}
+
 // rows builds the rows of the explainer. A healthy answer counts only if it
 // vouches for the layer at which the target (or, if that is well, the
 // disturbance) fails: an open port says nothing about a broken certificate.
@@ -243,7 +252,7 @@ func (e *Engine) explain(now time.Time) {
 		}
 		f := e.fromRound(now, t.last)
 		l := e.home(f)
-		if l == nil && e.partTells(t) {
+		if l == nil && (e.partTells(t) || e.askedAnew(t)) {
 			continue
 		}
 		if l == nil && t.out.Path {
@@ -267,8 +276,9 @@ func (e *Engine) blameProvider(now time.Time, h *hypothesis, taken map[*target]b
 		return
 	}
 	var best Decision
+	told := e.home(f) != nil
 	for _, id := range f.targets { // sorted: of equals the first
-		if t := e.targetByID[id]; e.calledOut(now, t) && t.out.backs(h.scope) && t.out.Confidence.Rank() > best.Confidence.Rank() {
+		if t := e.targetByID[id]; e.calledOut(now, t) && (told || !e.askedAnew(t)) && t.out.backs(h.scope) && t.out.Confidence.Rank() > best.Confidence.Rank() {
 			best = t.out
 		}
 	}
@@ -283,7 +293,7 @@ func (e *Engine) blameProvider(now time.Time, h *hypothesis, taken map[*target]b
 			return // who voted has gone meanwhile: the round speaks for itself
 		}
 		f.reason.Code, f.reason.Need, f.reason.NeedNetworks, f.reason.NeedShare, f.reason.Abstained = code, need, needNets, needShare, abstained
-	} else if e.home(f) == nil {
+	} else if !told {
 		return // scheduled results alone open nothing
 	}
 	for t := range h.targets {

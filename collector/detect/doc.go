@@ -12,7 +12,11 @@
 // [Judge], a pure function with its table in the comment, turns the ballots
 // into a [Decision]. Votes count per site, since a site is one line that can
 // break, and are balanced per network, since one large ISP must not carry a
-// vote. Agreement settles at once, contradiction asks again.
+// vote. Agreement settles at once, contradiction asks again. Nobody waits for a
+// contradiction longer than the farthest site takes for one (Rule.FarGrace), and
+// what has held three times although some contradict it waits for nobody. What a
+// round found more than Join ago about a target that is being asked about anew
+// opens nothing before that round has spoken.
 //
 // What a round finds is put in place by the explainer (explain.go): a table of
 // hypotheses, from one site up to a whole provider, of which the greedy
@@ -103,7 +107,8 @@
 //     a failing probe meets nobody. Edges come before ISPs.
 //   - vantage regions: towards one endpoint, component or cloud, and as a whole.
 //     The first three need a round in which that region had a quorum of its own,
-//     three times, while the rest was well ([JudgeRegion]); the whole internet of
+//     three times (1.5 s apart where nobody contradicts, else 2.5 s), while the
+//     rest was well ([JudgeRegion]); the whole internet of
 //     a region blames a way, not a cloud: like an ISP it needs none and holds 4 s.
 //   - the two IP versions, where a target is asked over both: it counts as two.
 //     What blames one of them needs the other one to be there and well.
@@ -129,7 +134,13 @@
 //   - Where half or more of the requests fail the pools wait six seconds: the
 //     votes, or an agent's word on its own line, explain that better. What stops
 //     at once after the alarm is a blip and is not told.
-//   - A target on its way to an alarm counts with a sibling that is in alarm.
+//   - A target on its way to an alarm counts with a sibling that is in alarm, if it
+//     fails like it, ten to one (along.go): three chance failures are on the way, too.
+//     A vantage region's pool raises no alarm while the rest of the fleet fails like
+//     it: it waits for the pool of all.
+//   - A partial failure is narrowed to a vantage region by what the pools find for a
+//     minute, never by each site's latest result. Slowness told of one region is told
+//     of all once another is slow, not once it cannot tell.
 //   - Pairs that have failed, or were asked too rarely to tell, are failing rows;
 //     if no label fits that (some sites fail, always the same ones), everybody
 //     who looks at an alarmed target is one.

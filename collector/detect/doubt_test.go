@@ -40,28 +40,6 @@ func TestContradictedVotesAreRepeated(t *testing.T) {
 	}
 }
 
-func TestTwoLiarsSayingDownAreNotEnough(t *testing.T) {
-	for _, n := range []int{5, 12} {
-		w := newWorld(t, worldOptions{sites: n, networks: n, regions: 3, clients: 3})
-		liars := map[string]bool{w.sites[0].Agents[0]: true, w.sites[1].Agents[0]: true}
-		w.lies = func(a *simAgent, _ uint32, honest vantage.Answer) vantage.Answer {
-			if liars[a.id] {
-				return vantage.Down
-			}
-			return honest
-		}
-		w.run(calm)
-		for range 20 {
-			for c := range uint32(8) {
-				w.e.Suspect(w.now, w.sites[0].Agents[0], Suspicion{Check: c, Cause: probes.TCPRefused})
-			}
-			w.run(3 * time.Second)
-		}
-		w.tell()
-		w.forbid(providerSide...)
-	}
-}
-
 func TestLateBackfillOpensNothing(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	w.run(calm)

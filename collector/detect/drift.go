@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -22,8 +23,11 @@ const (
 	driftStep  = driftUnit / 400    // [E] of the median: half a minute of slowness moves it by 1 %
 	driftFirst = driftUnit / 3      // ... while it is new
 
-	leanShare = 0.35 // [E] of the slowness told by others, from which on a pair may be on its way to a flag
+	leanReach = 0.7  // [E] of the slowness told by others: what a pair has drifted by when they are flagged
 	leanLeast = 0.10 // [E] a slowness of less, in ln, cannot be seen in a dozen pairs' drift
+	leanSure  = 1.6  // [E] ln of how much likelier well must be than slow, or slow than well: 5 to 1
+	leanPrior = 4    // [E] as many pairs that scatter by leanNoise stand beside the few that there are
+	leanNoise = driftUnit * 7 / 100
 )
 
 // pace is how fast the answers of one check at one agent come.
@@ -73,9 +77,9 @@ func (e *Engine) slowChecks() map[uint32]slower {
 	return out
 }
 
-// lean sums up, over pairs without a flag, how far they have drifted, and how
-// far they would have if they were as slow as those with one.
-type lean struct{ drift, want, n int64 }
+// lean sums up, over pairs without a flag, how far they have drifted, the squares
+// of it, and how far they would have if they were as slow as those with one.
+type lean struct{ drift, want, square, n int64 }
 
 // leanKey is what is slow together, seen from one vantage region.
 type leanKey struct{ vregion, provider, region string }
@@ -97,14 +101,36 @@ func (l *lean) add(s *site, t *target, by map[uint32]slower) {
 			}
 			usual := math.Exp(float64(p.usual)/driftUnit) * float64(time.Microsecond)
 			l.drift += int64(p.drift)
+			l.square += int64(p.drift) * int64(p.drift)
 			l.want += int64(driftUnit * min(math.Log1p(float64(k.added)/usual), math.Log(k.ratio)))
 			l.n++
 		}
 	}
 }
 
-// well says whether the pairs can tell, and are not slow by a good part of what
-// others are slow by. Where nothing is known the lack of a flag must do.
-func (l *lean) well() bool {
-	return l == nil || l.n == 0 || float64(l.want) >= leanLeast*driftUnit*float64(l.n) && float64(l.drift) < leanShare*float64(l.want)
+// well says whether the pairs can tell, and are well rather than slow by a good
+// part of what others are slow by. Where nothing is known the lack of a flag must do.
+func (l *lean) well() bool { return l == nil || l.n == 0 || l.odds() >= leanSure }
+
+// odds is the logarithm of how much likelier the mean drift is if the pairs are well
+// than if they are slow, as uncertain as they scatter; 0 if they cannot tell. A share
+// of what others are slow by would not do for this: the drift of a dozen pairs is off
+// by a quarter of it now and then.
+func (l *lean) odds() float64 {
+	n := float64(l.n)
+	if n == 0 || float64(l.want) < leanLeast*driftUnit*n {
+		return 0
+	}
+	drift, slow := float64(l.drift)/n, leanReach*float64(l.want)/n
+	square := max(float64(l.square)-n*drift*drift, 0) + leanPrior*leanNoise*leanNoise
+	return slow * (slow - 2*drift) / (2 * square / (n + leanPrior - 1) / n)
+}
+
+// slowThereOnly says whether all that is slow lies in one vantage region, and is
+// told of that region: that the others cannot tell any more is no news of them.
+func (e *Engine) slowThereOnly(h *hypothesis) bool {
+	return h.vregion == "" && slices.ContainsFunc(e.open, func(l *live) bool {
+		return l.inc.Severity == SeverityDegraded && l.scope.vregion != "" && e.contains(h.scope, l.scope) &&
+			!slices.ContainsFunc(h.rows, func(r *row) bool { return r.down && r.s.Region != l.scope.vregion })
+	})
 }

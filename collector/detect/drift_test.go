@@ -25,6 +25,7 @@ func TestADozenPairsTellWhatNoPairCan(t *testing.T) {
 					p.learn(d, uint8(min(i, 32)))
 				}
 				all.drift += int64(p.drift)
+				all.square += int64(p.drift) * int64(p.drift)
 				all.want += int64(driftUnit * math.Log1p(50.0/360))
 				all.n++
 			}
@@ -38,6 +39,57 @@ func TestADozenPairsTellWhatNoPairCan(t *testing.T) {
 	}
 	if l := (&lean{drift: 0, want: driftUnit / 20, n: 1}); l.well() {
 		t.Error("a slowness that nobody there could see clears nothing")
+	}
+}
+
+// A drift of a third of what others are slow by proves nothing where pairs scatter
+// that much, and does where they do not.
+func TestPairsThatScatterProveNothing(t *testing.T) {
+	const want = driftUnit / 8
+	group := func(scatter int64) *lean {
+		l := &lean{}
+		for i := range int64(12) {
+			d := int64(want/3) + scatter*(2*(i%2)-1)
+			l.drift, l.square, l.want, l.n = l.drift+d, l.square+d*d, l.want+want, l.n+1
+		}
+		return l
+	}
+	if group(want).well() {
+		t.Error("scattered pairs are called well")
+	}
+	if l := group(0); !l.well() && l.odds() <= 0 {
+		t.Error("a dozen pairs that agree are not well")
+	}
+	var none *lean
+	if !none.well() || (&lean{}).odds() != 0 {
+		t.Error("nothing known")
+	}
+}
+
+// Slowness told of one vantage region is not told of everybody because the other
+// regions cannot tell any more; a slow pair elsewhere does it.
+func TestSlownessOfARegionIsNotWidenedByDoubt(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	w.run(time.Second)
+	tg := w.e.targetByID["aws-storage-r1"]
+	sc := targetScope(tg)
+	w.e.open = append(w.e.open, newLive(Incident{Severity: SeverityDegraded}, sc.within("eu")))
+	h := newHypothesis(sc, 0)
+	for _, s := range w.e.sites {
+		if s.Region == "eu" {
+			h.add(&row{s: s, t: tg, able: true, down: true})
+		}
+	}
+	if !w.e.slowThereOnly(h) {
+		t.Error("widened without a slow pair elsewhere")
+	}
+	for _, s := range w.e.sites {
+		if s.Region == "us" {
+			h.add(&row{s: s, t: tg, able: true, down: true})
+		}
+	}
+	if w.e.slowThereOnly(h) {
+		t.Error("slow in two regions, and told of one")
 	}
 }
 

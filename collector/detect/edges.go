@@ -12,6 +12,7 @@ const maxEdges = 4096
 type edgeBook struct {
 	names []string
 	ids   map[string]uint16
+	wait  int // names that find no place before unused ones are looked for again
 }
 
 // sawEdge notes which edge answered check i of an agent. The slice beside the
@@ -33,7 +34,8 @@ func (e *Engine) sawEdge(a *agent, i uint32, edge string) {
 		if b.ids == nil {
 			b.ids, b.names = map[string]uint16{}, []string{""}
 		}
-		if len(b.names) > maxEdges {
+		if len(b.names) > maxEdges && !e.forgetEdges() {
+			a.edges[i] = 0 // the former one it is no longer
 			return
 		}
 		id = uint16(len(b.names))
@@ -41,6 +43,41 @@ func (e *Engine) sawEdge(a *agent, i uint32, edge string) {
 		b.names = append(b.names, edge)
 	}
 	a.edges[i] = id
+}
+
+// forgetEdges drops the names by which nobody is answered any more; false if all
+// are in use. Then it does not look again before as many names as it holds have
+// been turned away: an agent that makes names up must not cost a look at the
+// fleet for each of them.
+func (e *Engine) forgetEdges() bool {
+	b := &e.edges
+	if b.wait > 0 {
+		b.wait--
+		return false
+	}
+	old := b.names
+	b.names, b.ids = []string{""}, map[string]uint16{}
+	for _, s := range e.sites {
+		for _, a := range s.agents {
+			for i, id := range a.edges {
+				if id == 0 {
+					continue
+				}
+				to, known := b.ids[old[id]]
+				if !known {
+					to = uint16(len(b.names))
+					b.ids[old[id]] = to
+					b.names = append(b.names, old[id])
+				}
+				a.edges[i] = to
+			}
+		}
+	}
+	if len(b.names) > maxEdges {
+		b.wait = maxEdges
+		return false
+	}
+	return true
 }
 
 // moveEdges follows the checks of an agent to their new places, like its cells.

@@ -2,12 +2,15 @@ package detect
 
 import (
 	"math/bits"
-	"slices"
 	"time"
+
+	"picket/probes"
 )
 
-// shakyFor is how long references that failed beside a vote disqualify an
-// agent until its own health report speaks: one period of references.
+// shakyFor is how long an agent may not vote none of whose references answered
+// beside a vote, until its own health report speaks: one period of references.
+// If one of them answered, that vote is lost and no other: two of three fail by
+// chance now and then.
 const shakyFor = 5 * time.Second
 
 // whyStopped is why a site whose agents said goodbye does not vote.
@@ -30,7 +33,9 @@ func (e *Engine) silentAfter(s *site) time.Duration {
 
 // able says whether an agent may vote now, and if not, why (section 2.3, the
 // parts that the collector sees: contact, references, readiness). Never-worked
-// and bad-here are the agent's own abstentions.
+// and bad-here are the agent's own abstentions. So is how many of its references
+// must answer: only the agent knows which of them have been out for long. Who
+// reaches none at all is no witness whatever it says.
 func (e *Engine) able(now time.Time, a *agent) (bool, string) {
 	h := a.health
 	switch {
@@ -41,7 +46,7 @@ func (e *Engine) able(now time.Time, a *agent) (bool, string) {
 	case now.Sub(a.last) > e.silentAfter(a.site):
 		return false, "lost contact"
 	case !a.shaky.IsZero() && now.Sub(a.shaky) < shakyFor:
-		return false, "its own line: references failed beside a vote"
+		return false, "its own line: no reference answered beside a vote"
 	case !a.told:
 		if len(e.refs) > 0 {
 			return false, "starting"
@@ -52,8 +57,8 @@ func (e *Engine) able(now time.Time, a *agent) (bool, string) {
 			return false, "not voting"
 		}
 		return false, h.Why
-	case h.RefsAsked > 0 && float64(h.RefsOK) < e.rule.References*float64(h.RefsAsked):
-		return false, "its own line: too few references answer"
+	case h.RefsAsked > 0 && h.RefsOK == 0:
+		return false, "its own line: no reference answers"
 	}
 	return true, ""
 }
@@ -111,10 +116,11 @@ func (e *Engine) eligible(now time.Time, s *site, provider string) (bool, string
 func (s *site) hosted(provider string) bool { return provider != "" && s.HostedBy == provider }
 
 // isSick implements 2.3(4): the site fails most targets of at least
-// SickProviders of the other providers while SickNetworks other networks see
-// those very targets up. Corroboration keeps a world-wide outage of a shared
-// thing from disqualifying everybody; at least two providers must be bad, since
-// with few providers one broken path is a large share.
+// SickProviders of the other providers while SickNetworks other networks, and no
+// fewer than see them down, see those very targets up. Corroboration keeps a
+// world-wide outage of a shared thing from disqualifying everybody, and two sites
+// that say that all is well from disqualifying all who know better; at least two
+// providers must be bad, since with few providers one broken path is a large share.
 func (e *Engine) isSick(now time.Time, s *site, provider string) bool {
 	if e.sickAt.IsZero() || now.Sub(e.sickAt) > 200*time.Millisecond {
 		e.findSick(now)
@@ -137,10 +143,12 @@ func (e *Engine) isSick(now time.Time, s *site, provider string) bool {
 
 // clinic is the scratch paper of findSick.
 type clinic struct {
-	upAt   [][]int32 // by target: networks that see it up, as many as can matter
-	looked []bool    // upAt is filled
-	seen   []int     // by target: the site (plus one) for which it was looked at last
-	bad, n []int     // of one site, by provider
+	words  int      // of a set of networks
+	downAt []uint64 // by target, a set each: networks that see it down
+	upAt   []uint64 // ... up, as many as can matter
+	looked []bool   // by target: upAt is filled
+	seen   []int    // by target: the site (plus one) for which it was looked at last
+	bad, n []int    // of one site, by provider
 }
 
 // findSick fills site.sick for all sites, at most five times a second, and only
@@ -150,10 +158,15 @@ type clinic struct {
 func (e *Engine) findSick(now time.Time) {
 	e.sickAt = now
 	c := &e.clinic
-	c.upAt, c.looked, c.seen = resized(c.upAt, len(e.targets)), resized(c.looked, len(e.targets)), resized(c.seen, len(e.targets))
+	c.words = (len(e.isps) + 63) / 64
+	c.downAt, c.upAt = resized(c.downAt, c.words*len(e.targets)), resized(c.upAt, c.words*len(e.targets))
+	c.looked, c.seen = resized(c.looked, len(e.targets)), resized(c.seen, len(e.targets))
 	c.bad, c.n = resized(c.bad, len(e.providers)), resized(c.n, len(e.providers))
+	clear(c.downAt)
+	clear(c.upAt)
 	clear(c.looked)
 	clear(c.seen)
+	e.countDown(now)
 	for _, s := range e.sites {
 		if len(s.sick) != len(e.providers) {
 			s.sick = make([]bool, len(e.providers))
@@ -193,29 +206,62 @@ func (e *Engine) countBad(now time.Time, s *site) bool {
 	return any
 }
 
-// upElsewhere says whether SickNetworks networks other than the site's see t up.
-func (e *Engine) upElsewhere(now time.Time, t *target, s *site) bool {
-	c := &e.clinic
-	if !c.looked[t.i] {
-		c.looked[t.i] = true
-		c.upAt[t.i] = c.upAt[t.i][:0]
-		for _, o := range e.sites {
-			if len(c.upAt[t.i]) > e.rule.SickNetworks { // whoever asks, enough of them are others
-				break
-			}
-			if slices.Contains(c.upAt[t.i], o.isp) {
-				continue
-			}
-			if v := e.siteView(o, t, now, 0, 0); v.has && !v.down {
-				c.upAt[t.i] = append(c.upAt[t.i], o.isp)
+// countDown notes in clinic.downAt which networks see which targets down.
+func (e *Engine) countDown(now time.Time) {
+	c, at := &e.clinic, ms(now)
+	for _, s := range e.sites {
+		bit := uint64(1) << (s.isp & 63)
+		for _, a := range s.agents {
+			for w, word := range a.failing {
+				for ; word != 0; word &= word - 1 {
+					i := w*64 + bits.TrailingZeros64(word)
+					t := e.checks[i].target
+					if t == nil || t.vendor < 0 {
+						continue
+					}
+					if set := &c.downAt[t.i*c.words+int(s.isp>>6)]; *set&bit == 0 && e.lenses[i].reach != probes.LayerNone && a.cells[i].view >= at-e.lenses[i].fresh {
+						*set |= bit
+					}
+				}
 			}
 		}
 	}
-	others := len(c.upAt[t.i])
-	if slices.Contains(c.upAt[t.i], s.isp) {
+}
+
+// upElsewhere says whether SickNetworks networks other than the site's see t up,
+// and no fewer than see it down.
+func (e *Engine) upElsewhere(now time.Time, t *target, s *site) bool {
+	c := &e.clinic
+	down, up := c.downAt[t.i*c.words:(t.i+1)*c.words], c.upAt[t.i*c.words:(t.i+1)*c.words]
+	need := max(e.rule.SickNetworks, size(down))
+	if !c.looked[t.i] {
+		c.looked[t.i] = true
+		for n, k := 0, 0; n <= need && k < len(e.sites); k++ { // whoever asks, enough of them are others
+			o := e.sites[k]
+			set, bit := &up[o.isp>>6], uint64(1)<<(o.isp&63)
+			if *set&bit != 0 {
+				continue
+			}
+			if v := e.siteView(o, t, now, 0, 0); v.has && !v.down {
+				*set |= bit
+				n++
+			}
+		}
+	}
+	others := size(up)
+	if up[s.isp>>6]&(1<<(s.isp&63)) != 0 {
 		others--
 	}
-	return others >= e.rule.SickNetworks
+	return others >= need
+}
+
+// size counts the members of a set.
+func size(set []uint64) int {
+	n := 0
+	for _, word := range set {
+		n += bits.OnesCount64(word)
+	}
+	return n
 }
 
 // diagnose compares clinic.bad with what else the site sees of each provider.

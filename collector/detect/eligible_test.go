@@ -3,6 +3,9 @@ package detect
 import (
 	"testing"
 	"time"
+
+	"picket/internal/vantage"
+	"picket/probes"
 )
 
 // TestStoppedSites: who asks about a site can tell that nobody expects to hear of
@@ -49,6 +52,30 @@ func TestASiteIsStoppedOnlyIfAllOfItIs(t *testing.T) {
 		w.run(20 * time.Second)
 		if st := w.e.Snapshot(w.now).Sites[0]; !st.Stopped() {
 			t.Errorf("both stopped: %q", st.Why)
+		}
+	}
+}
+
+// TestReferencesThatFailBesideAVote: two of three may be chance and cost this
+// vote, all of them are a line that has just broken.
+func TestReferencesThatFailBesideAVote(t *testing.T) {
+	for _, c := range []struct {
+		ok       int
+		eligible bool
+	}{{3, true}, {1, true}, {0, false}} {
+		e, sites, _, now := steady(12)
+		e.Suspect(now, sites[0].ID, Suspicion{Check: 2, Cause: probes.TLSTimeout})
+		now = now.Add(400 * time.Millisecond)
+		v := Vote{Round: 1, Answer: vantage.Up, Age: 400 * time.Millisecond, RefsOK: c.ok, RefsAsked: 3}
+		if c.ok < 2 {
+			v.Answer, v.Why = vantage.Abstain, vantage.WhyReferencesFailed.String()
+		}
+		e.Vote(now, sites[0].ID, v)
+		if up, _ := e.rounds[1].votes(); up != b2i(c.ok == 3) {
+			t.Errorf("%d of 3 answer: %d votes count", c.ok, up)
+		}
+		if st := e.Snapshot(now).Sites[0]; st.Eligible != c.eligible {
+			t.Errorf("%d of 3 answer: eligible %v (%s), want %v", c.ok, st.Eligible, st.Why, c.eligible)
 		}
 	}
 }

@@ -138,7 +138,7 @@ func (e *Engine) referencesFail(s *site) bool {
 		if !a.told || h.RefsAsked == 0 {
 			continue
 		}
-		if n++; float64(h.RefsOK) >= e.rule.References*float64(h.RefsAsked) {
+		if n++; h.Voting && h.RefsOK > 0 || float64(h.RefsOK) >= e.rule.References*float64(h.RefsAsked) {
 			return false
 		}
 	}

@@ -16,6 +16,9 @@ import (
 type Options struct {
 	Rule  Rule                       // zero fields mean those of [DefaultRule]
 	NewID func(now time.Time) string // makes incident ids; nil makes them from the time and a counter
+	// NoVerdicts leaves out the VerdictEvents, for replays that look at incidents
+	// alone: nothing in the engine goes by a verdict.
+	NoVerdicts bool
 }
 
 // Engine turns what agents say into incidents. It owns no goroutine and no
@@ -25,6 +28,7 @@ type Options struct {
 type Engine struct {
 	rule  Rule
 	newID func(time.Time) string
+	mute  bool      // Options.NoVerdicts
 	born  time.Time // first call
 
 	cfg        fleet.Config
@@ -81,7 +85,7 @@ type Engine struct {
 // New returns an engine that watches nothing yet: call SetFleet and SetConfig.
 func New(o Options) *Engine {
 	e := &Engine{
-		rule: o.Rule.filled(), newID: o.NewID,
+		rule: o.Rule.filled(), newID: o.NewID, mute: o.NoVerdicts,
 		siteByID: map[string]*site{}, agents: map[string]*agent{}, targetByID: map[string]*target{},
 		checkByID: map[string]uint32{}, rounds: map[uint64]*round{}, standing: map[scope]time.Time{},
 	}
@@ -167,7 +171,7 @@ func (e *Engine) Observe(now time.Time, o Observation) {
 		return
 	}
 	c, i, ok := e.find(o.Config, o.Check)
-	if !ok {
+	if !ok || !c.target.concerns(a.site) { // what is private to a client is nobody else's to tell of
 		return
 	}
 	if d := a.health.Offset; !o.Late && (d > e.rule.ClockLimit || d < -e.rule.ClockLimit) {
@@ -282,12 +286,18 @@ func (e *Engine) Tick(now time.Time) {
 		e.explain(now)
 	}
 	if !e.careAt.After(now) {
-		e.careAt = now.Add(time.Second)
+		e.careAt = after(e.careAt, now, time.Second)
 		e.care(now)
 	}
 	if !e.gridAt.After(now) {
 		e.grid(now)
 	}
+}
+
+// after is the first of at, at+every, at+2*every ... that lies after now: what is
+// due once a second keeps its beat, whoever calls Tick in between.
+func after(at, now time.Time, every time.Duration) time.Time {
+	return at.Add((now.Sub(at)/every + 1) * every)
 }
 
 // Next is when Tick is due; false while the engine has nothing to watch.

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"math"
 	"time"
 
 	"picket/probes"
@@ -93,9 +94,9 @@ func (e *Engine) pooled(now time.Time, a *agent, c *check, held *cell, o Observa
 }
 
 // poolQuiet is what n good scheduled results in a row of one check do to the
-// pools: sums and base rate are those of n calls of pooled, the last minute
-// holds at most a few of them.
-func (e *Engine) poolQuiet(now time.Time, a *agent, c *check, held *cell, n int) {
+// pools, the last of which comes at now and the others every apart before it: what
+// n calls of pooled would.
+func (e *Engine) poolQuiet(now time.Time, a *agent, c *check, held *cell, n int, every time.Duration) {
 	t, s := c.target, a.site
 	if c.reach == probes.LayerNone || t.Reference || !t.concerns(s) || held.unfit() || n <= 0 || t.i >= len(s.pairs) || e.outageTells(t, s) {
 		return
@@ -103,57 +104,73 @@ func (e *Engine) poolQuiet(now time.Time, a *agent, c *check, held *cell, n int)
 	if e.pools.fail == 0 {
 		e.pools.weigh(now)
 	}
-	w := &e.pools
+	w, p := &e.pools, &s.pairs[t.i]
 	able, _ := e.able(now, a)
 	able = able && !now.Before(s.onTrial)
-	s.pool.quiet(w, ms(now), c.reach, n)
+	q := oks{at: ms(now), every: every.Milliseconds(), n: n, reach: c.reach}
+	s.pool.quiet(w, &p.site, q)
 	if !able {
 		return
 	}
 	if t.pool.alarm == 0 {
 		w.note(now, uint64(n), 0)
 	}
-	t.pool.quiet(w, ms(now), c.reach, n)
+	t.pool.quiet(w, &p.target, q)
 	if s.poolRegion >= 0 {
-		t.regional[s.poolRegion].quiet(w, ms(now), c.reach, n)
+		t.regional[s.poolRegion].quiet(w, &p.region, q)
 	}
 }
 
-// quiet takes n OKs.
-func (p *pool) quiet(w *pools, at int64, reach probes.Layer, n int) {
+// oks are n OKs in a row, every ms apart, the last at at.
+type oks struct {
+	at, every int64
+	n         int
+	reach     probes.Layer
+}
+
+// since counts those that came after from, in ms.
+func (q *oks) since(from int64) int {
+	if q.every <= 0 || q.at <= from {
+		return q.n * b2i(q.at > from)
+	}
+	return int(min(int64(q.n), (q.at-from-1)/q.every+1))
+}
+
+// quiet takes OKs. Those that come when the sum is at zero are in no excursion.
+func (p *pool) quiet(w *pools, t *tried, q oks) {
 	idle := p.sum == 0 && p.alarm == 0
-	if !idle && reach < p.layer {
+	if !idle && q.reach < p.layer {
 		return
 	}
-	p.minute(at, uint16(min(n, poolSlots)), false)
-	if !idle {
-		p.runs += uint32(n)
-		p.drain(w, n)
+	for i := range int64(q.n) {
+		at := q.at - i*q.every
+		if q.at-at > poolSlots*poolSlot.Milliseconds() {
+			break // older than the last minute
+		}
+		p.minute(at, 1, false)
 	}
+	if idle {
+		return
+	}
+	n := q.since(p.from)
+	if p.alarm == 0 {
+		n = min(n, int((p.sum+w.ok-1)/w.ok))
+	}
+	if t.epoch != p.epoch {
+		*t = tried{epoch: p.epoch}
+	}
+	p.runs += uint32(n)
+	for range n {
+		t.ran()
+	}
+	p.drain(w, n)
 }
 
-// poolsIdle says that no pool is in an excursion or in alarm, and that nobody
-// is flagged as slow.
-func (e *Engine) poolsIdle() bool {
-	if len(e.slows.marks) > 0 {
-		return false
+// ran counts a result of the pair; what is far in the past counts half.
+func (t *tried) ran() {
+	if t.runs++; t.runs == math.MaxUint8 {
+		t.runs, t.fails = t.runs/2, t.fails/2
 	}
-	for _, s := range e.sites {
-		if s.pool.sum != 0 || s.pool.alarm != 0 {
-			return false
-		}
-	}
-	for _, t := range e.targets {
-		if t.pool.sum != 0 || t.pool.alarm != 0 {
-			return false
-		}
-		for i := range t.regional {
-			if t.regional[i].sum != 0 || t.regional[i].alarm != 0 {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 func b2i(b bool) int {

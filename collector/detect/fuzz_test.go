@@ -118,7 +118,7 @@ func (d *driver) step(op, a, b byte) {
 			}
 		}
 	case 15:
-		d.e.Quiet(d.now, s, c, 1+int(a)%40, d.now.Add(-time.Duration(b%16)*100*time.Millisecond))
+		d.e.Quiet(d.now, s, c, 1+int(a)%40, time.Duration(a)*10*time.Millisecond, d.now.Add(-time.Duration(b%16)*100*time.Millisecond), time.Duration(b%8)*10*time.Millisecond)
 	default:
 		for _, v := range d.sites {
 			d.e.Contact(d.now, v.ID)

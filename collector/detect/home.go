@@ -11,11 +11,31 @@ import (
 // This file finds the open incident that a finding or a failure belongs to.
 
 // coveredFrom says whether an open provider-side incident already tells of what
-// the site finds about t over the IP version.
-func (e *Engine) coveredFrom(t *target, s *site, f probes.Family) bool {
+// the site finds about t over the IP version, so that nobody need be asked.
+func (e *Engine) coveredFrom(now time.Time, t *target, s *site, f probes.Family) bool {
 	return slices.ContainsFunc(e.open, func(l *live) bool {
-		return !l.mild() && l.scope.kind.ProviderSide() && l.lists(t) && e.sees(l.scope, s, t) && (l.scope.family == 0 || l.scope.family == f)
+		return !l.mild() && l.scope.kind.ProviderSide() && l.lists(t) && e.sees(l.scope, s, t) && (l.scope.family == 0 || l.scope.family == f) && !e.outgrown(now, l)
 	})
+}
+
+// outgrown says whether an incident that is not confirmed is the word of few: no
+// round about its targets has asked Coverage of those who could be asked now. It
+// was found when the Picket server had just started, or in a fleet that has grown
+// since, and asking again can make it sure.
+func (e *Engine) outgrown(now time.Time, l *live) bool {
+	if l.inc.Confidence == ConfidenceConfirmed {
+		return false
+	}
+	for _, id := range l.inc.Targets {
+		t := e.targetByID[id]
+		if t == nil || t.last == nil {
+			continue
+		}
+		if sites, _ := e.electorate(now, t, nil); float64(len(t.last.electors)) >= e.rule.Coverage*float64(len(sites)) {
+			return false
+		}
+	}
+	return true
 }
 
 // home is the open outage that a finding belongs to.

@@ -60,6 +60,8 @@ type Decision struct {
 	// the target is asked over both.
 	Region, Edge string
 	Family       probes.Family
+	// Sharp: all of that part finds it down, and nobody else.
+	Sharp bool
 }
 
 // count is the tally of a round.

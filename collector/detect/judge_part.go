@@ -15,7 +15,8 @@ import (
 //
 //	votes                                        says
 //	any outstanding, here or elsewhere           waits: the rest has to speak
-//	condition, first and second time             re-votes at +2.5 s and +5 s: it is contradicted by its nature
+//	condition, first and second time             re-votes at +2.5 s and +5 s: it is contradicted by its nature;
+//	                                             at +1.5 s and +3 s where nothing contradicts it (Sharp)
 //	condition held three times, n >= 3           confirmed
 //	                            n = 2            probable
 //	... fewer than M DOWN networks known by name probable
@@ -79,7 +80,7 @@ func judgePart(votes []Ballot, in func(*Ballot) bool, rule Rule, c Circumstances
 	case !c.Private && len(t.clients) >= 2 && len(t.downClients) < 2:
 		return refuse(OneClient)
 	}
-	dec.Held = true
+	dec.Held, dec.Sharp = true, t.contra == 0 && rest.d == 0
 	if c.Held < 2 {
 		dec.Step, dec.Reason.Code = Revote, Waiting
 		return dec

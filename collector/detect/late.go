@@ -22,6 +22,7 @@ import (
 
 const (
 	lateQuiet  = 15 * time.Second // results have stopped coming for so long
+	lateMost   = 2 * time.Minute  // [E] ... or have come for so long: somebody may always be late
 	lateSpells = 16               // kept of a pair: more is a line that comes and goes
 	latePairs  = 20_000           // kept in all, 48 bytes a spell
 	lateStep   = 5_000            // ms: what is closer is one moment
@@ -54,6 +55,7 @@ type lateness struct {
 	good   map[sightline][2]int64 // first and last good result, ms
 	reach  map[*site][]int64      // good results of what is no reference, ms, at most latePairs in all
 	kept   int                    // in reach
+	since  time.Time              // the first one came
 	came   time.Time              // the last one
 	well   map[moment]bool        // memo of wellThen
 }
@@ -67,7 +69,9 @@ func (e *Engine) noteLate(now time.Time, a *agent, c *check, i uint32, o Observa
 	if b.spells == nil {
 		b.spells, b.good = map[sightline][]spell{}, map[sightline][2]int64{}
 	}
-	b.came = now
+	if b.came = now; b.since.IsZero() {
+		b.since = now
+	}
 	k, at := sightline{a.site, c.target}, ms(o.Start)
 	list, known := b.spells[k]
 	if !known && len(b.spells)+len(b.good) >= latePairs {
@@ -112,7 +116,7 @@ func (e *Engine) noteLate(now time.Time, a *agent, c *check, i uint32, o Observa
 // a second.
 func (e *Engine) lookBack(now time.Time) {
 	b := &e.backfill
-	if b.came.IsZero() || now.Sub(b.came) < lateQuiet {
+	if b.came.IsZero() || now.Sub(b.came) < lateQuiet && now.Sub(b.since) < lateMost {
 		return
 	}
 	old := *b
@@ -136,7 +140,7 @@ func (e *Engine) overlap(b *lateness) (from, to int64) {
 		if t.Reference {
 			continue
 		}
-		var edges []int64
+		var starts, ends []int64
 		n := 0
 		for _, s := range e.sites {
 			if !t.concerns(s) {
@@ -145,28 +149,53 @@ func (e *Engine) overlap(b *lateness) (from, to int64) {
 			n++
 			for _, sp := range b.spells[sightline{s, t}] {
 				if sp.n >= 2 {
-					edges = append(edges, sp.from)
+					starts, ends = append(starts, sp.from), append(ends, sp.until)
 				}
 			}
 		}
-		if n < e.rule.MinSites || len(edges) < e.rule.K(n) {
+		if n < e.rule.MinSites {
 			continue
 		}
-		slices.Sort(edges)
-		for i, at := range edges { // a quorum that holds at all begins with some spell
-			if i+1 < len(edges) && edges[i+1]-at < lateStep && edges[i+1]/lateStep == at/lateStep {
-				continue // the last edge of a moment speaks for all
-			}
-			until := e.quorumThen(b, t, at, n)
-			if until == 0 {
-				continue
-			}
-			if to = max(to, until); from == 0 || at < from {
-				from = at
-			}
+		moments := crowded(starts, ends, e.rule.K(n))
+		first, until := 0, int64(0)
+		for ; first < len(moments) && until == 0; first++ {
+			until = e.quorumThen(b, t, moments[first], n)
+		}
+		if until == 0 {
+			continue
+		}
+		if to = max(to, until); from == 0 || moments[first-1] < from {
+			from = moments[first-1]
+		}
+		// Who failed earlier and still fails is counted at a later moment too: of
+		// these the last one ends it.
+		for k, until := len(moments)-1, int64(0); k >= first && until == 0; k-- {
+			until = e.quorumThen(b, t, moments[k], n)
+			to = max(to, until)
 		}
 	}
 	return from, to
+}
+
+// crowded are the moments, ms, at which a spell begins and at least k hold: a
+// quorum that holds at all begins with some spell. Of those less than lateStep
+// apart the last speaks for all. It sorts what it is given.
+func crowded(starts, ends []int64, k int) (out []int64) {
+	slices.Sort(starts)
+	slices.Sort(ends)
+	over := 0 // spells that have ended
+	for i, at := range starts {
+		if i+1 < len(starts) && starts[i+1]-at < lateStep && starts[i+1]/lateStep == at/lateStep {
+			continue
+		}
+		for over < len(ends) && ends[over] <= at {
+			over++
+		}
+		if i+1-over >= k {
+			out = append(out, at)
+		}
+	}
+	return out
 }
 
 // quorumThen says until when the sites that failed at the moment went on

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -133,5 +134,19 @@ func TestWrongClocksChangeNothing(t *testing.T) {
 				t.Errorf("%d open, %d retrospective", len(w.open()), len(w.retrospective()))
 			}
 		})
+	}
+}
+
+// Where too few fail at once nobody looks closer: hours of spells at a thousand
+// sites are otherwise most of a minute.
+func TestOnlyCrowdedMomentsAreLookedAt(t *testing.T) {
+	const s = 1000
+	starts := []int64{50 * s, 10 * s, 11 * s, 30 * s, 31 * s}
+	ends := []int64{20 * s, 20 * s, 40 * s, 60 * s, 70 * s}
+	if got := crowded(starts, ends, 2); !slices.Equal(got, []int64{11 * s, 31 * s, 50 * s}) {
+		t.Errorf("%v", got)
+	}
+	if got := crowded(starts, ends, 3); len(got) != 0 {
+		t.Errorf("%v", got)
 	}
 }

@@ -336,7 +336,7 @@ func (e *Engine) announce(now time.Time, l *live, what What) {
 	l.inc.Impact = l.impact()
 	e.describe(now, l)
 	e.emit(IncidentEvent{What: what, Incident: l.inc.clone()})
-	if l.scope.kind.ProviderSide() {
+	if l.scope.kind.ProviderSide() && !e.mute {
 		for _, id := range l.inc.Targets {
 			if t := e.targetByID[id]; t != nil {
 				e.verdict(now, t)

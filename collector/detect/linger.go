@@ -9,12 +9,15 @@ import (
 // This file knows the long tail of an outage (A10): most of it has healed, a
 // rest has not, for a long time. That is one incident in state Lingering, not
 // a new one: its label shrinks with its scope (closing.go's narrow, A18), it
-// closes as any other does, and it is itself again when it grows.
+// closes as any other does, and it is itself again when it grows. Of many sites one
+// fails now and then by itself: less than twice a rest, for less than a minute, is
+// still that rest.
 
 // tail is how an incident's failing pairs of site and target went.
 type tail struct {
 	peak  int       // most that surely failed at once, since it was (re)opened or relapsed
 	since time.Time // small since; zero: it is not
+	grown time.Time // since when there is a little more than that; zero: there is not
 }
 
 // rest is who still fails towards a target without one good answer for as long
@@ -39,6 +42,7 @@ func (e *Engine) linger(now time.Time, l *live) {
 	switch {
 	case n == 0:
 	case float64(n) <= e.rule.LingerShare*float64(t.peak):
+		t.grown = time.Time{}
 		if t.since.IsZero() {
 			t.since = now
 		}
@@ -48,8 +52,12 @@ func (e *Engine) linger(now time.Time, l *live) {
 		}
 	case l.inc.State == Lingering && float64(n) <= 2*e.rule.LingerShare*float64(t.peak):
 		// a little more than a rest: not news yet
+	case !t.since.IsZero() && float64(n) <= 2*e.rule.LingerShare*float64(t.peak) && (t.grown.IsZero() || now.Sub(t.grown) < e.rule.CloseAfter):
+		if t.grown.IsZero() {
+			t.grown = now
+		}
 	default:
-		t.since = time.Time{}
+		t.since, t.grown = time.Time{}, time.Time{}
 		if l.inc.State == Lingering {
 			l.inc.State = State(l.inc.Confidence)
 			e.announce(now, l, Changed)

@@ -9,12 +9,14 @@ import (
 
 // narrow gives a provider-side incident a smaller label under its id once part
 // of it has been well for as long as closing takes (amendment 18): some of its
-// targets, all vantage regions but one, or one of the two IP versions.
+// targets, all vantage regions but one, or one of the two IP versions. The latter
+// two go by everybody's latest result, which says nothing of what is less than an
+// outage: of that most results are good all along. See keepsTo.
 func (e *Engine) narrow(now time.Time, l *live) {
 	if !l.scope.kind.ProviderSide() {
 		return
 	}
-	if len(l.inc.Targets) >= 2 && e.narrowTargets(now, l) || e.narrowRegions(now, l) || e.narrowFamily(now, l) {
+	if len(l.inc.Targets) >= 2 && e.narrowTargets(now, l) || !l.mild() && (e.narrowRegions(now, l) || e.narrowFamily(now, l)) {
 		l.inc.Neighbours = nil // they were the wider label's
 		e.announce(now, l, Changed)
 	}
@@ -69,14 +71,7 @@ func (e *Engine) note(now time.Time, since *time.Time, well bool) bool {
 // has any more. It takes that region's own quorum of failing sites.
 func (e *Engine) narrowRegions(now time.Time, l *live) bool {
 	sc := l.scope
-	switch sc.kind {
-	case KindTarget:
-		sc.kind = KindVRegionTarget
-	case KindDependency:
-		sc.kind = KindVRegionDependency
-	case KindProvider:
-		sc.kind = KindVRegionProvider
-	default:
+	if sc.kind = regionalKind(sc.kind); sc.kind == "" {
 		return false
 	}
 	bad := map[string]*hypothesis{}
@@ -100,21 +95,18 @@ func (e *Engine) narrowRegions(now time.Time, l *live) bool {
 	if l.parts.vregions == nil {
 		l.parts.vregions = map[string]time.Time{}
 	}
-	left := ""
-	for _, r := range names {
+	var still []string
+	for _, r := range names { // all of them: the time of one that is well must not wait for another's
 		since := l.parts.vregions[r]
-		gone := e.note(now, &since, bad[r].share() <= e.rule.CloseShare)
-		if l.parts.vregions[r] = since; gone {
-			continue
+		if !e.note(now, &since, bad[r].share() <= e.rule.CloseShare) {
+			still = append(still, r)
 		}
-		if left != "" || r == "" || !bad[r].part(e.rule) {
-			return false
-		}
-		left = r
+		l.parts.vregions[r] = since
 	}
-	if left == "" {
+	if len(still) != 1 || still[0] == "" || !bad[still[0]].part(e.rule) {
 		return false
 	}
+	left := still[0]
 	sc.vregion = left
 	l.scope = sc
 	for _, id := range l.inc.Targets {
@@ -124,6 +116,61 @@ func (e *Engine) narrowRegions(now time.Time, l *live) bool {
 	}
 	e.recount(now, l)
 	return true
+}
+
+// regionalKind is the kind of the same scope as seen from one vantage region, ""
+// if there is none.
+func regionalKind(k Kind) Kind {
+	switch k {
+	case KindTarget:
+		return KindVRegionTarget
+	case KindDependency:
+		return KindVRegionDependency
+	case KindProvider:
+		return KindVRegionProvider
+	}
+	return ""
+}
+
+// keepsTo narrows an open partial failure to the vantage region that alone the
+// findings about it have blamed for as long as closing takes: the pools, which
+// found it, say where it is. A finding that blames more begins that time anew, and
+// so does a minute that shows too little of it there to tell it from chance.
+func (e *Engine) keepsTo(now time.Time, f *finding) {
+	i := slices.IndexFunc(e.open, func(l *live) bool {
+		return l.inc.Severity == SeverityPartial && l.scope.vregion == "" && e.contains(l.scope, f.scope)
+	})
+	if i < 0 {
+		return
+	}
+	l := e.open[i]
+	only := f.scope.vregion != "" && f.scope.kind == regionalKind(l.scope.kind) && l.inc.State != Recovering && e.showsThere(now, f) &&
+		!slices.ContainsFunc(l.inc.Targets, func(id string) bool { return !slices.Contains(f.targets, id) })
+	if l.parts.vregions == nil || !only {
+		l.parts.vregions = map[string]time.Time{}
+	}
+	since := l.parts.vregions[f.scope.vregion]
+	if gone := e.note(now, &since, only); gone {
+		l.scope = f.scope
+		l.count(*f)
+		e.announce(now, l, Changed)
+	} else if only {
+		l.parts.vregions = map[string]time.Time{f.scope.vregion: since} // of one region at a time
+	}
+}
+
+// showsThere says whether the last minute of the vantage region that a finding
+// blames would put a pool on the way to its alarm by itself.
+func (e *Engine) showsThere(now time.Time, f *finding) bool {
+	r, pooled := e.pools.regions[f.scope.vregion]
+	return pooled && slices.ContainsFunc(f.targets, func(id string) bool {
+		t := e.targetByID[id]
+		if t == nil || r >= len(t.regional) {
+			return false
+		}
+		runs, fails := t.regional[r].lately(ms(now), poolSlots)
+		return int64(fails)*int64(e.pools.fail)-int64(runs-fails)*int64(e.pools.ok) >= poolLean
+	})
 }
 
 // narrowFamily relabels an incident of both IP versions of which only one fails

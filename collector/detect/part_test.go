@@ -36,6 +36,34 @@ func TestOneRegionKeepsFailingNarrowsTheIncident(t *testing.T) {
 	}
 }
 
+// One site of another region that fails longer must not hold back what is counted
+// of the regions after it.
+func TestEveryRegionsHealthIsTimedByItself(t *testing.T) {
+	w := newWorld(t, worldOptions{sites: 12, networks: 6, regions: 1, clients: 4, fleet: func(sites []Site) {
+		for i := range sites {
+			sites[i].Region = []string{"eu", "us", "ap"}[i%3]
+		}
+	}})
+	w.run(calm)
+	first, only, one := w.sites[0].ID, "ap", true
+	w.breaks = func(s *Site, tg *fleet.Target, _ probes.Kind) *fault {
+		if tg.ID == "azure-storage-r1" && (only == "" || s.Region == only || one && s.ID == first) {
+			return refused()
+		}
+		return nil
+	}
+	only = ""
+	w.run(time.Minute)
+	only = "ap"
+	w.run(50 * time.Second)
+	one = false
+	w.run(80 * time.Second)
+	if open := w.open(); len(open) != 1 || open[0].Kind != KindVRegionTarget || open[0].VRegion != "ap" || len(w.incidents) != 1 {
+		w.tell()
+		t.Errorf("%+v", open)
+	}
+}
+
 func TestARegionThenEverybodyIsOneIncident(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	w.run(calm)

@@ -25,7 +25,8 @@ const (
 // poolAlarm looks at a pool in the red: enough sites on enough networks must
 // contribute, and not one bad site (A17: judged one site at a time; several are
 // the signal). Two bad sites, or two liars, and one failure of chance elsewhere
-// are none either: see borne.
+// are none either: see borne. Nor is one vantage region where all others fail
+// alike: see everywhere.
 func (e *Engine) poolAlarm(now time.Time, t *target, p *pool, region int) {
 	if t.calledDown(now, e) {
 		return // the votes of this very moment tell more
@@ -50,7 +51,8 @@ func (e *Engine) poolAlarm(now time.Time, t *target, p *pool, region int) {
 		}
 	}
 	rest := float64(p.fails) - float64(worst.fails)
-	if n < poolFewest || len(nets) < poolNets || rest < poolClean*(float64(p.runs)-float64(worst.runs)) || !e.pools.borne(all) {
+	if n < poolFewest || len(nets) < poolNets || rest < poolClean*(float64(p.runs)-float64(worst.runs)) || !e.pools.borne(all) ||
+		region >= 0 && p.everywhere(&e.pools, ms(now), &t.pool) {
 		return
 	}
 	p.ring(now)
@@ -204,11 +206,6 @@ func (e *Engine) poolHealth(now time.Time, l *live, p *pool, regional []pool) he
 	return h
 }
 
-// leans says whether the target's pool is in alarm, or on the way to it.
-func (t *target) leans() bool {
-	return t.pool.alarm > 0 || t.pool.sum >= int32(poolLean)
-}
-
 // fails says whether the pair takes part in what the pool has found: it failed
 // at a share like the pool's, or has been asked too rarely to tell.
 func (k tried) failsAt(rate float64) bool {
@@ -226,7 +223,7 @@ func (e *Engine) partRows(now time.Time, all bool) []row {
 		if t.Reference {
 			continue
 		}
-		well := e.wellRegions(t)
+		well, fails := e.wellRegions(t), e.failsAlong(now, t)
 		for _, s := range e.sites {
 			if !t.concerns(s) || t.i >= len(s.pairs) || e.outageTells(t, s) {
 				continue
@@ -237,7 +234,7 @@ func (e *Engine) partRows(now time.Time, all bool) []row {
 			r := row{s: s, t: t, able: true, first: t.pool.began, last: ms(now), cause: t.pool.cause, check: t.anyCheck()}
 			k := s.tried(t, &t.pool, -1)
 			switch rg := s.poolRegion; {
-			case t.leans():
+			case fails:
 				r.down = all || k.failsAt(t.pool.share(ms(now))) && !well[s.Region]
 			case rg >= 0 && t.regional[rg].alarm > 0:
 				p := &t.regional[rg]
@@ -298,7 +295,9 @@ func (e *Engine) explainPools(now time.Time) {
 			for _, t := range h.badOnes() {
 				taken[t] = true
 			}
-			e.declare(now, e.partialFinding(now, h))
+			f := e.partialFinding(now, h)
+			e.declare(now, f)
+			e.keepsTo(now, &f)
 		}
 	}
 }

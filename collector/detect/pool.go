@@ -69,6 +69,7 @@ type pool struct {
 	cause       probes.Cause // of the latest failure
 	fails, runs uint32       // in the excursion, all of them
 	began       int64        // ms: the first failure of the excursion began
+	from        int64        // ms: it came; OKs that came before are of the time before
 	alarm       int64        // ms: since when it is in alarm; 0: it is not
 	well        int64        // ms: since when the last minute is well; 0: it is not
 	wasFails    uint32       // fails and runs when it went into alarm
@@ -85,7 +86,8 @@ type slot struct {
 // one result weighs because of it, and what needs looking after.
 type pools struct {
 	hours    [baseHours]baseHour
-	fail, ok int32 // millionths of nats, as of the last care
+	fail, ok int32 // millionths of nats
+	weighed  int64 // the hour for which they hold
 	regions  map[string]int
 	busy     bool      // some pool is in alarm
 	next     time.Time // alarms that are told are explained again then
@@ -96,20 +98,27 @@ type baseHour struct {
 	runs, fails uint64
 }
 
-// weigh works out what a failure and an OK weigh at the measured base rate.
+// weigh works out, once an hour, what a failure and an OK weigh at the measured
+// base rate.
 func (p *pools) weigh(now time.Time) {
+	h := now.Unix() / 3600
+	if p.fail != 0 && p.weighed == h {
+		return
+	}
+	p.weighed = h
 	p0 := min(max(poolBase, poolTimes*p.rate(now)), poolBaseTop)
 	p.fail = int32(poolUnit * math.Log(poolBad/p0))
 	p.ok = int32(-poolUnit * math.Log((1-poolBad)/(1-p0)))
 }
 
-// rate is the share of first attempts that failed in the last day while nothing
-// was known to be wrong; 0 while too little is known.
+// rate is the share of first attempts that failed in the last day, the hour that
+// has begun left out, while nothing was known to be wrong; 0 while too little is
+// known.
 func (p *pools) rate(now time.Time) float64 {
 	h := now.Unix() / 3600
 	var runs, fails uint64
 	for _, b := range p.hours {
-		if b.at <= h && b.at > h-baseHours {
+		if b.at < h && b.at > h-baseHours {
 			runs, fails = runs+b.runs, fails+b.fails
 		}
 	}
@@ -132,7 +141,7 @@ func (p *pools) note(now time.Time, runs, fails uint64) {
 func (p *pool) feed(w *pools, t *tried, at int64, start int64, reach probes.Layer, failed bool, cause probes.Cause) bool {
 	idle := p.sum == 0 && p.alarm == 0
 	if idle && failed {
-		p.begin(start, cause.Layer())
+		p.begin(at, start, cause.Layer())
 		idle = false
 	}
 	if !idle && reach < p.layer {
@@ -146,9 +155,7 @@ func (p *pool) feed(w *pools, t *tried, at int64, start int64, reach probes.Laye
 		*t = tried{epoch: p.epoch}
 	}
 	p.runs++
-	if t.runs++; t.runs == math.MaxUint8 {
-		t.runs, t.fails = t.runs/2, t.fails/2
-	}
+	t.ran()
 	if !failed {
 		p.drain(w, 1)
 		return false
@@ -170,9 +177,9 @@ func (p *pool) drain(w *pools, n int) {
 }
 
 // begin starts an excursion; all tallies of the one before are void.
-func (p *pool) begin(start int64, layer probes.Layer) {
+func (p *pool) begin(at, start int64, layer probes.Layer) {
 	p.epoch++
-	p.fails, p.runs, p.began, p.well = 0, 0, start, 0
+	p.fails, p.runs, p.began, p.from, p.well = 0, 0, start, at, 0
 	p.layer = max(layer, probes.LayerDNS)
 }
 
@@ -186,6 +193,9 @@ func (p *pool) reset() {
 func (p *pool) minute(at int64, n uint16, failed bool) {
 	k := uint32(at / poolSlot.Milliseconds())
 	s := &p.recent[k%poolSlots]
+	if s.at > k {
+		return // told late: its minute is over
+	}
 	if s.at != k {
 		*s = slot{at: k}
 	}

@@ -127,7 +127,7 @@ func TestTheOrderOfSitesDoesNotMatter(t *testing.T) {
 func TestTheBaseRateIsMeasured(t *testing.T) {
 	f := newFeeder(feederSites(10, 5), 2)
 	noise := func(string, string) bool { return f.rng.Float64() < 0.012 }
-	for range 300 {
+	for range 365 { // an hour has passed
 		f.round(noise)
 	}
 	if r := f.e.pools.rate(f.now); r < 0.009 || r > 0.015 {
@@ -159,11 +159,14 @@ func TestQuietPoolsAreThoseOfEveryResult(t *testing.T) {
 		}
 		b.now = a.now
 		s := b.e.siteByID["b/s"]
-		b.e.poolQuiet(b.now, s.agents[0], &b.e.checks[check], &s.agents[0].cells[check], n)
+		b.e.poolQuiet(b.now, s.agents[0], &b.e.checks[check], &s.agents[0].cells[check], n, time.Millisecond)
 		for i, tg := range a.e.targets {
 			if x, y := tg.pool, b.e.targets[i].pool; x.sum != y.sum || x.alarm != y.alarm {
 				t.Fatalf("%d good results: sum %d, want %d", n, y.sum, x.sum)
 			}
+		}
+		if x, y := a.e.siteByID["b/s"].pairs, s.pairs; !slices.Equal(x, y) && s.pool.sum > 0 {
+			t.Fatalf("%d good results: the site has tried %v, want %v", n, y, x)
 		}
 		if x, y := a.e.siteByID["b/s"].pool.sum, s.pool.sum; x != y {
 			t.Fatalf("%d good results: the site's sum is %d, want %d", n, y, x)

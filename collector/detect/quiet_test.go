@@ -55,21 +55,24 @@ func TestQuietIsManyGoodResults(t *testing.T) {
 func quietBoth(one, many, again *driver, rng *rand.Rand) bool {
 	site := one.sites[rng.IntN(len(one.sites))]
 	check, n := uint32(rng.IntN(len(one.cfg.Checks))), 1+rng.IntN(40)
-	step := time.Duration(1+rng.IntN(200)) * time.Millisecond
-	last := one.now.Add(-time.Duration(rng.IntN(1500)) * time.Millisecond)
-	first := last.Add(-time.Duration(n-1) * step)
+	step, late := time.Duration(1+rng.IntN(200))*time.Millisecond, time.Duration(rng.IntN(1500))*time.Millisecond
+	total := time.Duration(rng.IntN(3)) * 40 * time.Millisecond
+	first := one.now.Add(step - late)
 	if a := one.e.agents[site.ID]; a != nil {
 		sp := a.site.silence
-		if int(check) < len(a.cells) && ms(first) <= a.cells[check].start || sp != nil && (!sp.over() || first.Before(sp.to)) {
+		if int(check) < len(a.cells) && ms(first) <= a.cells[check].start || sp != nil && (!sp.over() || first.Before(sp.to)) ||
+			one.now.Sub(a.shaky) < shakyFor || one.now.Before(a.site.onTrial) {
 			return false
 		}
 	}
-	one.e.Quiet(one.now, site.ID, check, n, last)
 	for i := range n {
-		o := Observation{Agent: site.ID, Check: check, Start: first.Add(time.Duration(i) * step), Result: probes.Result{Outcome: probes.Up}}
-		many.e.Observe(many.now, o)
-		again.e.Observe(again.now, o)
+		for _, d := range []*driver{many, again} {
+			d.now = d.now.Add(step)
+			d.e.Observe(d.now, Observation{Agent: site.ID, Check: check, Start: first.Add(time.Duration(i) * step), Result: probes.Result{Outcome: probes.Up, Total: total}})
+		}
 	}
+	one.now = many.now
+	one.e.Quiet(one.now, site.ID, check, n, step, one.now.Add(-late), total)
 	again.drain()
 	one.drain()
 	many.drain()
@@ -100,16 +103,16 @@ func TestIdleTimeBringsNothing(t *testing.T) {
 		for range 20 + seed {
 			w.run(5 * time.Second)
 			for _, l := range w.e.open {
-				if w.e.Idle() {
+				if w.e.Idle(w.now) {
 					t.Fatalf("idle with %s open", l.inc.Title)
 				}
 			}
 		}
-		for tries := 0; !w.e.Idle() && tries < 300; tries++ {
+		for tries := 0; !w.e.Idle(w.now) && tries < 300; tries++ {
 			busy++
 			w.run(time.Second)
 		}
-		if !w.e.Idle() {
+		if !w.e.Idle(w.now) {
 			t.Fatalf("seed %d: never idle", seed)
 		}
 		idle++
@@ -127,7 +130,7 @@ func skipIdle(t *testing.T, w *simWorld, d time.Duration) {
 	for w.now.Before(end) {
 		for _, a := range w.agents {
 			for c := range w.cfg.Checks {
-				w.e.Quiet(w.now, a.id, uint32(c), 1, w.now.Add(-50*time.Millisecond))
+				w.e.Quiet(w.now, a.id, uint32(c), 1, 0, w.now.Add(-50*time.Millisecond), 0)
 			}
 		}
 		w.now = w.now.Add(time.Second)
@@ -143,7 +146,7 @@ func skipIdle(t *testing.T, w *simWorld, d time.Duration) {
 			}
 		}
 	}
-	if !w.e.Idle() {
+	if !w.e.Idle(w.now) {
 		t.Fatal("no longer idle")
 	}
 }

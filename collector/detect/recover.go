@@ -19,8 +19,14 @@ import (
 //	asked              up to three failing sites of different networks, in turn
 //	easing             two of the last three answers are UP, from two networks
 //	                   (one, if all that fail sit on one)
-//	not easing         two of the last three answers are DOWN
+//	not easing         two of the last three answers are DOWN, from two networks
+//	                   (one, if all that fail sit on one): one pair that loses
+//	                   requests for a minute is no outage that is back
 //	ends               when the incident recovers, or is easing for easingMost
+//
+// An answer counts for every incident that tells of the pair: those of one
+// disturbance share their sites, who would otherwise be asked for the oldest only.
+// Who has no answers yet asks first.
 //
 // These answers move what is known of a pair, and nothing else: they are in no
 // round, decide nothing about the quorum, and closing goes by scheduled results
@@ -52,7 +58,7 @@ type easing struct {
 	deadline time.Time
 	agents   []*agent // asked, and not heard yet
 	answers  []saying // the last recheckKept
-	alone    bool     // all that were asked sit on one network
+	alone    bool     // all that fail, and can be asked, sit on one network
 }
 
 // saying is one answer.
@@ -63,7 +69,9 @@ type saying struct {
 
 // recheck asks for every open outage that is due. It is called once a second.
 func (e *Engine) recheck(now time.Time) {
-	for _, l := range slices.Clone(e.open) {
+	open := slices.Clone(e.open)
+	slices.SortStableFunc(open, func(a, b *live) int { return len(a.recheck.answers) - len(b.recheck.answers) })
+	for _, l := range open {
 		r := &l.recheck
 		if !l.scope.kind.ProviderSide() || l.inc.Severity != SeverityOutage || l.inc.State == Recovering || r.stop {
 			e.ease(now, l, false)
@@ -103,13 +111,11 @@ func (e *Engine) askAgain(now time.Time, l *live) {
 	d := e.deadline(&e.checks[check])
 	r.round, r.check, r.asked, r.deadline, r.agents = e.lastRound, check, now, now.Add(d+e.rule.AnswerWithin), agents
 	ids := make([]string, len(agents))
-	nets := map[string]bool{}
 	for i, a := range agents {
 		a.recheckedAt = now
 		e.spendAsk(now, a)
-		ids[i], nets[a.site.net] = a.id, true
+		ids[i] = a.id
 	}
-	r.alone = len(nets) == 1
 	e.emit(Ask{Round: r.round, Config: e.cfg.ID, Check: check, Agents: ids, Deadline: d, Recovery: true})
 }
 
@@ -129,6 +135,7 @@ func (e *Engine) stillFailing(now time.Time, l *live) *target {
 // vote, of different networks as far as there are, and the check to ask.
 func (e *Engine) witnesses(now time.Time, l *live, t *target) (agents []*agent, check uint32) {
 	var pool []*agent
+	nets := map[string]bool{}
 	for _, s := range e.sites {
 		if !l.scope.looks(s) || !l.failed(s.ID, t.ID) || !t.concerns(s) {
 			continue
@@ -137,7 +144,9 @@ func (e *Engine) witnesses(now time.Time, l *live, t *target) (agents []*agent, 
 			continue
 		}
 		for _, a := range s.agents {
-			if ok, _ := e.able(now, a); ok && now.Sub(a.recheckedAt) >= recheckRest && e.mayAsk(now, a) {
+			ok, _ := e.able(now, a)
+			nets[s.net] = nets[s.net] || ok
+			if ok && now.Sub(a.recheckedAt) >= recheckRest && e.mayAsk(now, a) {
 				pool = append(pool, a)
 				break
 			}
@@ -145,6 +154,10 @@ func (e *Engine) witnesses(now time.Time, l *live, t *target) (agents []*agent, 
 	}
 	if len(pool) == 0 {
 		return nil, 0
+	}
+	l.recheck.alone = true
+	for net := range nets {
+		l.recheck.alone = l.recheck.alone && (!nets[net] || net == pool[0].site.net)
 	}
 	taken := map[string]bool{}
 	for pass := range 2 { // first one of each network
@@ -206,31 +219,37 @@ func (e *Engine) recovers(now time.Time, a *agent, v Vote) bool {
 		return true
 	}
 	a.vote(r.check, ms(start), v.Answer, v.Cause)
-	e.checks[r.check].target.stirred = true
-	r.answers = append(r.answers, saying{up: v.Answer != vantage.Down, net: a.site.net})
-	if len(r.answers) > recheckKept {
-		r.answers = slices.Delete(r.answers, 0, len(r.answers)-recheckKept)
+	t := e.checks[r.check].target
+	t.stirred = true
+	for _, o := range slices.Clone(e.open) {
+		if o == l || o.scope.kind.ProviderSide() && o.inc.Severity == SeverityOutage && o.inc.State != Recovering && !o.recheck.next.IsZero() &&
+			o.scope.looks(a.site) && o.lists(t) && o.failed(a.site.ID, t.ID) {
+			e.weighAnswer(now, o, saying{up: v.Answer != vantage.Down, net: a.site.net})
+		}
 	}
-	e.weighAnswers(now, l)
 	return true
 }
 
-// weighAnswers sets or takes back Easing.
-func (e *Engine) weighAnswers(now time.Time, l *live) {
-	up, down := 0, 0
-	nets := map[string]bool{}
-	for _, s := range l.recheck.answers {
+// weighAnswer takes an answer, and sets or takes back Easing.
+func (e *Engine) weighAnswer(now time.Time, l *live, said saying) {
+	r := &l.recheck
+	r.answers = append(r.answers, said)
+	if len(r.answers) > recheckKept {
+		r.answers = slices.Delete(r.answers, 0, len(r.answers)-recheckKept)
+	}
+	var up, down []string // networks
+	for _, s := range r.answers {
 		if s.up {
-			up++
-			nets[s.net] = true
+			up = append(up, s.net)
 		} else {
-			down++
+			down = append(down, s.net)
 		}
 	}
+	enough := func(nets []string) bool { return len(nets) >= 2 && (r.alone || len(distinct(nets)) >= 2) }
 	switch {
-	case down >= 2:
+	case enough(down):
 		e.ease(now, l, false)
-	case up >= 2 && (len(nets) >= 2 || l.recheck.alone):
+	case enough(up):
 		e.ease(now, l, true)
 	}
 }

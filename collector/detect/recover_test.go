@@ -151,3 +151,43 @@ func TestFiftyTargetsAtOnceStayWithinTheBudget(t *testing.T) {
 		t.Errorf("%d confirmations of an agent in 10 s", worst)
 	}
 }
+
+func TestOnePairThatLosesRequestsIsNoOutageAgain(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	w.run(calm)
+	w.broken("azure", "r2", refused())
+	w.run(5 * time.Second)
+	l := w.e.open[0]
+	l.recheck.alone = false
+	for i, k := range []struct {
+		said   saying
+		easing bool
+	}{
+		{saying{true, "a"}, false}, {saying{true, "a"}, false}, {saying{true, "b"}, true},
+		{saying{false, "c"}, true}, {saying{true, "a"}, true}, {saying{false, "c"}, true}, // one site, twice
+		{saying{false, "d"}, false}, // a second network
+	} {
+		if w.e.weighAnswer(w.now, l, k.said); l.inc.Easing != k.easing {
+			t.Fatalf("answer %d: easing %v", i, l.inc.Easing)
+		}
+	}
+}
+
+func TestAnAnswerCountsForEveryIncidentOfThePair(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	w.run(calm)
+	w.broken("azure", "r2", refused())
+	w.run(5 * time.Second)
+	l, a := w.e.open[0], w.e.agentOf(w.agents[0].id)
+	other, unasked := *l, *l
+	other.recheck, unasked.recheck = easing{next: w.now}, easing{}
+	w.e.open = append(w.e.open, &other, &unasked)
+	l.recheck.round, l.recheck.check, l.recheck.asked, l.recheck.deadline = 1<<40, w.e.targetByID[l.inc.Targets[0]].checks[0], w.now, w.now.Add(time.Second)
+	l.recheck.agents, l.recheck.answers = []*agent{a}, nil
+	if !w.e.recovers(w.now, a, Vote{Round: 1 << 40, Answer: vantage.Up}) {
+		t.Fatal("nobody asked")
+	}
+	if len(l.recheck.answers) != 1 || len(other.recheck.answers) != 1 || len(unasked.recheck.answers) != 0 {
+		t.Errorf("%d, %d and %d answers", len(l.recheck.answers), len(other.recheck.answers), len(unasked.recheck.answers))
+	}
+}

@@ -17,7 +17,7 @@ import (
 // likely at once, confirmed when it holds for Hold.
 func (e *Engine) references(now time.Time) {
 	for _, t := range e.refs {
-		if !e.failsAtMany(t) {
+		if !e.failsAtSome(t, e.rule.MinSites) { // no smaller quorum could find it out
 			t.refOut = time.Time{}
 			continue
 		}
@@ -37,16 +37,16 @@ func (e *Engine) references(now time.Time) {
 	}
 }
 
-// failsAtMany says whether a check of t fails at so many sites that a quorum,
-// which is never smaller than MinSites, could find it out.
-func (e *Engine) failsAtMany(t *target) bool {
-	n := 0
+// failsAtSome says whether a check of t fails at n sites or more.
+func (e *Engine) failsAtSome(t *target, n int) bool {
 	for _, s := range e.sites {
 		if e.failsAt(s, t) {
-			n++
+			if n--; n <= 0 {
+				return true
+			}
 		}
 	}
-	return n >= e.rule.MinSites
+	return false
 }
 
 // failsAt says whether any agent of the site holds a check of t DOWN.
@@ -79,24 +79,6 @@ func (e *Engine) referenceOut(now time.Time, t *target) (finding, bool) {
 		return finding{}, false
 	}
 	return h.finding(), true
-}
-
-// referenceFails says whether anybody has found the reference failing twice in a
-// row: what [Engine.references] counts.
-func (e *Engine) referenceFails(t *target) bool {
-	if !t.refOut.IsZero() {
-		return true
-	}
-	for _, s := range e.sites {
-		for _, a := range s.agents {
-			for _, i := range t.checks {
-				if a.cells[i].fails >= 2 {
-					return true
-				}
-			}
-		}
-	}
-	return false
 }
 
 // othersWell says whether enough of the site's other references answer.

@@ -15,7 +15,8 @@ import (
 //
 //   - a vote DOWN in a round that ended well, with at least settledSites on
 //     settledNetworks saying UP and more of them than said DOWN. A spell counts once
-//     per target: not again before a scheduled result of the pair was good. What
+//     per provider: not again before a scheduled result of the pair that counted was
+//     good, or every broken path would be as many lies as its cloud has targets. What
 //     counts is halved every Forget; at Liar of them, and more than LiarFactor
 //     times the fleet's median, the site is flagged and abstains everywhere until
 //     half of it is forgotten. The median keeps a fleet on noisy lines from
@@ -93,23 +94,28 @@ func (e *Engine) appraise(now time.Time, r *round) {
 	}
 	for k := range r.electors {
 		s := r.electors[k].site
-		if r.electors[k].ballot().Answer == vantage.Down && !s.removed && !e.toldOf(r.t, s) && s.newSpell(r.t) {
+		if r.electors[k].ballot().Answer == vantage.Down && !s.removed && !e.toldOf(r.t, s) && e.newSpell(s, r.t) {
 			s.holdAgainst(now, r.t.ID, e.rule)
 		}
 	}
 	e.flagLiars(now)
 }
 
-// newSpell says whether a scheduled result of the pair was good since the last
-// event about it.
-func (s *site) newSpell(t *target) bool {
-	at, ok := s.trust.counted[t.ID]
-	if !ok {
-		return true
+// newSpell says whether a scheduled result was good since the last event, of each
+// target of t's provider about which there was one.
+func (e *Engine) newSpell(s *site, t *target) bool {
+	for id, at := range s.trust.counted {
+		o := e.targetByID[id]
+		if o == nil || o.Provider != t.Provider {
+			continue
+		}
+		if !slices.ContainsFunc(s.agents, func(a *agent) bool {
+			return slices.ContainsFunc(o.checks, func(i uint32) bool { return a.cells[i].ok > 0 && a.cells[i].start > at })
+		}) {
+			return false
+		}
 	}
-	return slices.ContainsFunc(s.agents, func(a *agent) bool {
-		return slices.ContainsFunc(t.checks, func(i uint32) bool { return a.cells[i].ok > 0 && a.cells[i].start > at })
-	})
+	return true
 }
 
 func (s *site) holdAgainst(now time.Time, target string, rule Rule) {

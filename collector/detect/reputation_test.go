@@ -20,7 +20,8 @@ func (w *simWorld) told(cause string) (out []Notice) {
 	return out
 }
 
-func TestLiarsAreSetAside(t *testing.T) {
+// Two that say DOWN of everything they are asked about open nothing, and are found out.
+func TestTwoLiarsSayingDownAreNotEnoughAndAreSetAside(t *testing.T) {
 	for _, n := range []int{5, 12} {
 		w := newWorld(t, worldOptions{sites: n, networks: n, regions: 3, clients: 3})
 		liars := map[string]bool{w.sites[0].Agents[0]: true, w.sites[1].Agents[0]: true}

@@ -31,6 +31,7 @@ type round struct {
 	settled  time.Time
 	decision Decision
 	part     parts // judge_part.go
+	count    began // enrol.go
 }
 
 // elector is a site in a round, with what its agents said in this attempt.
@@ -52,54 +53,6 @@ type answer struct {
 	err    string
 
 	reachable bool // DOWN at the name, but its last address answers
-}
-
-// openRound asks the electorate about check i of t.
-func (e *Engine) openRound(now time.Time, t *target, i uint32, origin *site, since time.Time) {
-	sites, before := e.electorate(now, t, origin)
-	if len(sites) == 0 {
-		return
-	}
-	e.lastRound++
-	r := &round{id: e.lastRound, t: t, check: i, since: since, opened: now, origin: origin, before: before}
-	for _, s := range sites {
-		r.electors = append(r.electors, elector{site: s})
-	}
-	t.round = r
-	e.rounds[r.id] = r
-	e.ask(now, r)
-}
-
-// ask puts the current attempt to every agent that can answer now.
-func (e *Engine) ask(now time.Time, r *round) {
-	d := e.deadline(&e.checks[r.check])
-	r.asked, r.deadline = now, now.Add(d+e.rule.AnswerWithin)
-	r.graceAt, r.revoteAt = time.Time{}, time.Time{}
-	var agents []string
-	for k := range r.electors {
-		el := &r.electors[k]
-		el.answers = nil
-		if ok, _ := e.eligible(now, el.site, r.t.Provider); !ok || el.site.removed || e.maintained(el.site, r.t) {
-			continue
-		}
-		for _, a := range el.site.agents {
-			if ok, _ := e.able(now, a); !ok {
-				continue
-			}
-			if !e.mayAsk(now, a) {
-				el.answers = append(el.answers, answer{agent: a, in: true, why: whyAsked})
-				continue
-			}
-			e.spendAsk(now, a)
-			el.answers = append(el.answers, answer{agent: a})
-			agents = append(agents, a.id)
-		}
-	}
-	if len(agents) == 0 {
-		e.judge(now, r)
-		return
-	}
-	e.emit(Ask{Round: r.id, Config: e.cfg.ID, Check: r.check, Attempt: r.attempt, Agents: agents, Deadline: d})
 }
 
 // answer takes a vote into the open attempt of its round.
@@ -136,7 +89,7 @@ func (e *Engine) answer(now time.Time, r *round, a *agent, v Vote) {
 			e.strained(now, a, r.check, Suspicion{Cause: v.Cause, Added: v.Added, Ratio: v.Ratio})
 		}
 	}
-	if slot.why == vantage.WhyReferencesFailed.String() {
+	if slot.why == vantage.WhyReferencesFailed.String() && v.RefsOK == 0 {
 		a.shaky = now
 	}
 	e.judge(now, r)
@@ -217,6 +170,10 @@ func (el *elector) ballot() Ballot {
 
 // judge looks at the votes that are in and moves the round on.
 func (e *Engine) judge(now time.Time, r *round) {
+	if r.undisputed() {
+		r.graceAt = time.Time{}
+		return
+	}
 	ballots := make([]Ballot, len(r.electors))
 	for k := range r.electors {
 		ballots[k] = r.electors[k].ballot()
@@ -229,9 +186,9 @@ func (e *Engine) judge(now time.Time, r *round) {
 	}
 	d.Family = e.familyOf(r.t, r.check)
 	pending := r.pending()
-	if d.Out && pending > 0 { // an UP is as fast as a round trip: give it time to contradict
+	if d.Out && pending > 0 && !d.lasting() { // an UP is as fast as a round trip: give it time to contradict
 		if r.graceAt.IsZero() {
-			r.graceAt = now.Add(e.grace(r, &d))
+			r.graceAt = e.graceUntil(now, r, &d)
 		}
 		if now.Before(r.graceAt) {
 			return
@@ -258,24 +215,43 @@ func (e *Engine) judge(now time.Time, r *round) {
 	}
 	r.decision = d
 	every := e.rule.Revote
-	if d.Reason.Code != Waiting {
+	switch {
+	case d.Sharp:
+		every = e.rule.PartRevote
+	case d.Reason.Code != Waiting:
 		every = e.rule.Patience
 	}
-	r.revoteAt = r.opened.Add(time.Duration(r.attempt+1) * every)
+	r.revoteAt = r.count.at.Add(time.Duration(r.attempt+1-r.count.attempt) * every)
 	if soon := now.Add(e.rule.Grace); r.revoteAt.Before(soon) { // the last answers came late: the attempts lie far apart already
 		r.revoteAt = soon
 	}
 }
 
-// grace is how long to wait for contradiction. Of few sites two bad ones and one
-// chance failure are a quorum, so wait as long as a good answer usually takes: a
-// refusal needs one round trip, a page several.
-func (e *Engine) grace(r *round, d *Decision) time.Duration {
+// undisputed says that some answers are still out, and nobody has said down yet:
+// whatever the rule, it waits.
+func (r *round) undisputed() bool {
+	pending := false
+	for k := range r.electors {
+		for _, an := range r.electors[k].answers {
+			if an.in && an.answer == vantage.Down {
+				return false
+			}
+			pending = pending || !an.in
+		}
+	}
+	return pending && !r.told
+}
+
+// graceUntil is how long to wait for contradiction: no longer than it takes the
+// farthest to contradict. Of few sites two bad ones and one chance failure are a
+// quorum, so there it is as long as a good answer usually takes: a refusal needs
+// one round trip, a page several.
+func (e *Engine) graceUntil(now time.Time, r *round, d *Decision) time.Time {
 	if d.Reason.Need > e.rule.MinSites {
-		return e.rule.Grace
+		return earlier(now.Add(e.rule.Grace), r.asked.Add(e.rule.FarGrace))
 	}
 	usual := time.Duration(float64(e.checks[r.check].typical.median) * float64(time.Second))
-	return max(e.rule.Grace, min(usual, e.rule.FarGrace))
+	return now.Add(max(e.rule.Grace, min(usual, e.rule.FarGrace)))
 }
 
 // settle ends a round.
@@ -305,12 +281,17 @@ func (e *Engine) settle(now time.Time, r *round, d Decision) {
 // callOut passes an Out decision to the explainer.
 func (e *Engine) callOut(now time.Time, r *round, d Decision) {
 	r.t.out, r.t.outAt, r.t.last = d, now, r
-	if e.undecided() {
+	if e.undecided() && !d.lasting() {
 		e.want(now, e.rule.EmitWait)
 		return
 	}
 	e.explainNow(now)
 }
+
+// lasting says that the condition held three times although some contradicted it.
+// Neither a further contradiction nor rounds of other targets are waited for:
+// the former has been counted, and the latter had five seconds to begin.
+func (d *Decision) lasting() bool { return d.Out && d.Reason.Code == Held }
 
 // undecided says whether any round is still in its first attempt and may yet
 // find something: not one that more sites have refuted than borne out, nor a

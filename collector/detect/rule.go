@@ -19,7 +19,7 @@ type Rule struct {
 	BalanceFew  float64       // ... when there are FewNetworks networks or fewer
 	FewNetworks int           //
 	Coverage    float64       // least share of the former electorate that can tell
-	Grace       time.Duration // wait for contradiction after the K-th DOWN
+	Grace       time.Duration // wait for contradiction after the K-th DOWN, FarGrace after the asking at most
 	FarGrace    time.Duration // ... of a vantage region that has said nothing, since the round was opened
 	Revote      time.Duration // distance of re-votes of a contradicted round
 	Patience    time.Duration // distance of re-votes of fleets with one or two networks or sites
@@ -80,8 +80,9 @@ type Rule struct {
 	Grid           time.Duration // verdict points
 
 	// The quorum of a part of the fleet: a vantage region, an edge (judge_region.go).
-	PartSites  int     // floor of its K
-	OtherShare float64 // most balanced failing share of the rest
+	PartSites  int           // floor of its K
+	OtherShare float64       // most balanced failing share of the rest
+	PartRevote time.Duration // distance of re-votes where all of the part says DOWN and nobody else does
 	// Recovery (recover.go).
 	Recheck time.Duration // an open outage is asked about every so often
 
@@ -135,7 +136,7 @@ func DefaultRule() Rule {
 		Fresh: 10 * time.Second, FreshIntervals: 1.5, // 2.3(2)
 		Late: 10 * time.Second, Grid: 30 * time.Second, // 2.6, storage schema
 
-		PartSites: 2, OtherShare: 0.2, // 2.4
+		PartSites: 2, OtherShare: 0.2, PartRevote: 1500 * time.Millisecond, // 2.4; [E]: A13 wants 8 s, of which an interval of a region's sites takes four
 		Recheck:   2 * time.Second,                                           // [E] two answers within 5 s of an outage, before anybody is paged
 		FlapTurns: 3, FlapWindow: 15 * time.Minute, Steady: 15 * time.Minute, // 2.4
 		LingerShare: 0.2, LingerAfter: 10 * time.Minute, // A10
@@ -245,6 +246,7 @@ func (r *Rule) fillRest(d Rule) {
 	fill(&r.Grid, d.Grid)
 	fill(&r.PartSites, d.PartSites)
 	fill(&r.OtherShare, d.OtherShare)
+	fill(&r.PartRevote, d.PartRevote)
 	fill(&r.Recheck, d.Recheck)
 	fill(&r.FlapTurns, d.FlapTurns)
 	fill(&r.FlapWindow, d.FlapWindow)

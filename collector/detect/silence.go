@@ -337,7 +337,7 @@ func (e *Engine) late(now time.Time, a *agent, c *check, i uint32, o Observation
 		return // a clock that far off dates nothing
 	}
 	for _, l := range e.open {
-		if l.failing[s.ID] && slices.Contains(l.inc.Targets, c.Target) && o.Start.Before(l.inc.Started) && l.inc.Started.Sub(o.Start) <= e.rule.Merge {
+		if l.failing[s.ID] && slices.Contains(l.inc.Targets, c.Target) && o.Start.Before(l.inc.Started) && l.inc.Opened.Sub(o.Start) <= e.rule.Merge {
 			l.inc.Started, l.dirty = o.Start, true
 		}
 	}

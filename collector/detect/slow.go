@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -61,7 +62,7 @@ func (e *Engine) paced(now time.Time, a *agent, i uint32, o Observation) {
 // strained takes a doubt that says that nothing fails. Losses are a hint that
 // the pools do not need.
 func (e *Engine) strained(now time.Time, a *agent, i uint32, s Suspicion) {
-	if s.Cause == probes.Slow && s.Ratio > 1 && s.Added > 0 {
+	if s.Cause == probes.Slow && s.Ratio > 1 && !math.IsInf(s.Ratio, 1) && s.Added > 0 {
 		e.flag(now, a, i, s.Added, s.Ratio)
 	}
 }
@@ -198,7 +199,7 @@ func (e *Engine) blameLine(now time.Time, s *site) {
 // explainSlow declares what the slow pairs have in common. Pairs that cannot tell
 // yet are neither slow nor well (drift.go).
 func (e *Engine) explainSlow(now time.Time, lines map[*site]bool) {
-	rows, unsure := e.slowRows(now, lines)
+	rows, unsure, wider := e.slowRows(now, lines)
 	if !slices.ContainsFunc(rows, func(r row) bool { return r.down }) {
 		return
 	}
@@ -208,6 +209,9 @@ func (e *Engine) explainSlow(now time.Time, lines map[*site]bool) {
 		switch {
 		case !alike || f.added <= 0:
 		case h.kind.ProviderSide() && f.reason.Sites >= e.rule.MinSites:
+			if !wider(h) && e.slowThereOnly(h) {
+				continue
+			}
 			waits := h.vregion != "" || slices.ContainsFunc(h.badOnes(), func(t *target) bool { return unsure[t] })
 			if !waits || since >= slowWait.Milliseconds() {
 				e.declare(now, f)
@@ -219,9 +223,10 @@ func (e *Engine) explainSlow(now time.Time, lines map[*site]bool) {
 	}
 }
 
-// slowRows are the pairs that are slow or well, and the slow targets about which
-// some vantage region cannot tell.
-func (e *Engine) slowRows(now time.Time, lines map[*site]bool) (rows []row, unsure map[*target]bool) {
+// slowRows are the pairs that are slow or well, the slow targets about which some
+// vantage region cannot tell, and whether such a region is rather slow, too, towards
+// any failing target of a hypothesis.
+func (e *Engine) slowRows(now time.Time, lines map[*site]bool) (rows []row, unsure map[*target]bool, wider func(*hypothesis) bool) {
 	slowTargets := map[*target]bool{}
 	for _, t := range e.targets {
 		if t.Reference {
@@ -253,13 +258,18 @@ func (e *Engine) slowRows(now time.Time, lines map[*site]bool) (rows []row, unsu
 		}
 	}
 	unsure = map[*target]bool{}
+	slow := map[*target]bool{}
+	wider = func(h *hypothesis) bool {
+		return slices.ContainsFunc(h.badOnes(), func(t *target) bool { return slow[t] })
+	}
 	return slices.DeleteFunc(rows, func(r row) bool {
 		if r.down || !slowTargets[r.t] || leans[leanOf(r.s, r.t)].well() {
 			return false
 		}
 		unsure[r.t] = true
+		slow[r.t] = slow[r.t] || leans[leanOf(r.s, r.t)].odds() <= -leanSure
 		return true
-	}), unsure
+	}), unsure, wider
 }
 
 // slowFinding is a hypothesis over slow pairs in the words of an incident: the

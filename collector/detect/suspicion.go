@@ -108,7 +108,7 @@ func (e *Engine) doubt(now time.Time, a *agent, s Suspicion) {
 	if len(e.troubles) < maxTroubles {
 		e.troubles = append(e.troubles, trouble{since: ms(since), agent: a, check: i})
 	}
-	if e.coveredFrom(c.target, a.site, e.familyOf(c.target, i)) || e.answeredInPart(now, c.target) {
+	if e.coveredFrom(now, c.target, a.site, e.familyOf(c.target, i)) || e.answeredInPart(now, c.target) {
 		return
 	}
 	if ok, _ := e.eligible(now, a.site, c.target.Provider); !ok {
@@ -121,7 +121,7 @@ func (e *Engine) doubt(now time.Time, a *agent, s Suspicion) {
 // stand takes a check that an agent already holds DOWN: its own confirmed word.
 func (e *Engine) stand(now time.Time, a *agent, s Standing) {
 	c, i, ok := e.find(0, s.Check)
-	if !ok || c.reach == probes.LayerNone || !blames(s.Cause) || e.maintained(a.site, c.target) {
+	if !ok || c.reach == probes.LayerNone || !c.target.concerns(a.site) || !blames(s.Cause) || e.maintained(a.site, c.target) {
 		return
 	}
 	since := min(max(s.Since, 0), 24*time.Hour)
@@ -145,6 +145,7 @@ func (e *Engine) raise(now time.Time, t *target, p pending, cause probes.Cause) 
 		if (e.checks[r.check].reach < need || e.familyOf(t, r.check) != e.familyOf(t, p.check)) && t.next == nil {
 			e.queue(now, t, p) // the open round asks a question that this failure does not touch
 		}
+		e.join(now, r)
 		return
 	}
 	if len(e.rounds) >= maxRounds || !e.hasShare(now, p.agent) || !e.budget.take(now, e.capacity(), e.rule.BudgetWindow) {
@@ -202,7 +203,7 @@ func (e *Engine) serveQueue(now time.Time) {
 
 func (e *Engine) overtaken(now time.Time, t *target) bool {
 	p := t.next
-	if p.agent.site == nil || p.agent.site.removed || int(p.check) >= len(e.checks) || now.Sub(p.at) > e.rule.SuspectWait || e.coveredFrom(t, p.agent.site, e.familyOf(t, p.check)) {
+	if p.agent.site == nil || p.agent.site.removed || int(p.check) >= len(e.checks) || now.Sub(p.at) > e.rule.SuspectWait || e.coveredFrom(now, t, p.agent.site, e.familyOf(t, p.check)) {
 		return true
 	}
 	c := &p.agent.cells[p.check]

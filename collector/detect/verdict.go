@@ -47,6 +47,9 @@ func (e *Engine) take(t *target, v Verdict) {
 func (e *Engine) grid(now time.Time) {
 	point := now.Truncate(e.rule.Grid)
 	e.gridAt = point.Add(e.rule.Grid)
+	if e.mute {
+		return
+	}
 	e.judgeEach(now, e.targets, func(t *target, v Verdict) {
 		e.take(t, v)
 		v.At = point

@@ -407,7 +407,7 @@ func (w *simWorld) refsOK(a *simAgent) int {
 
 func (w *simWorld) health(a *simAgent) {
 	ok := w.refsOK(a)
-	w.e.Health(w.now, a.id, Health{RefsOK: ok, RefsAsked: 5, Voting: true, Offset: w.clocks[a.site.ID]})
+	w.e.Health(w.now, a.id, Health{RefsOK: ok, RefsAsked: 5, Voting: ok >= 3, Offset: w.clocks[a.site.ID]})
 }
 
 // beat is the sign of life every second, with health every fifth.
