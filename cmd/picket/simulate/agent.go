@@ -30,6 +30,7 @@ type agent struct {
 
 	since  time.Duration // of its life
 	refs   []int         // pairs with the references
+	lined  time.Duration // when its vantage point was last told of all of them
 	chatty bool          // its results alone are sign of life enough
 	beatAt time.Duration // its next second that is looked at
 	cuts   int           // how many things keep it from the collector
@@ -42,6 +43,7 @@ type agent struct {
 
 	told   vantage.Health // as last reported
 	toldAt time.Duration
+	sound  bool          // the engine knows that nearly all of its references answer
 	tickAt time.Duration // a tick is on the queue for then; never: none
 
 	rounds   window // rounds taken part in, for the budget
@@ -53,26 +55,29 @@ type agent struct {
 	lieBudget window
 }
 
-// pair is an agent and what it asks.
+// pair is an agent and what it asks. What a calm probe needs comes first: it is
+// one line of the cache.
 type pair struct {
-	due     time.Duration // of the next scheduled probe
-	first   time.Duration // start of the first that vantage has not been told of
-	total   time.Duration // of it, if it ends well
+	due    time.Duration // of the next scheduled probe
+	total  time.Duration // of it, if it ends well
+	first  time.Duration // start of the first that vantage has not been told of
+	burst  time.Duration // attempts before this share the last raw failure
+	failIn int64         // scheduled attempts until one fails by itself; -1 never
+	owed   int32         // good results that vantage has not been told of
+	debt   int32         // good results, the latest ones, that the engine has not been told of
+	good   int32         // ordinary good probes in a row
+	lazy   bool          // it takes the ring
+	spot   bool          // it has a place on a ring
+
+	foreign bool // not asked here: another client's
+	noRoute bool // the site has no line of that IP version
+	reset   bool // how the last raw failure ends
+	family  probes.Family
 	rtt     time.Duration
-	burst   time.Duration // attempts before this share the last raw failure
-	failIn  int64         // scheduled attempts until one fails by itself; -1 never
 	dice    dice
 	ar      float64
 	edge    string
 	faults  []int32
-	family  probes.Family
-	owed    int32 // good results that vantage has not been told of
-	good    int32 // ordinary good probes in a row
-	spot    bool  // it has a place on a ring
-	lazy    bool  // it takes the ring
-	foreign bool  // not asked here: another client's
-	noRoute bool  // the site has no line of that IP version
-	reset   bool  // how the last raw failure ends
 }
 
 // kept is a result in the spool.
@@ -96,14 +101,14 @@ func (a *agent) start(now time.Duration) {
 	a.life++
 	a.since = now
 	a.v = vantage.New(vantageOptions)
-	a.tickAt, a.toldAt, a.fresh = never, -never, true
+	a.tickAt, a.toldAt, a.lined, a.fresh = never, -never, now-time.Minute, true
 	a.sites = len(w.sites)
 	a.adopt(w.config(w.version, a.site.Client))
 	a.v.SetSites(a.sites)
 	for i := range a.pairs {
 		if !a.pairs[i].foreign {
 			p := &a.pairs[i]
-			p.due, p.lazy, p.owed, p.good = w.due(a, &w.checks[i], now), false, 0, 0
+			p.due, p.lazy, p.owed, p.debt, p.good = w.due(a, &w.checks[i], now), false, 0, 0, 0
 			w.push(a.next(i))
 		}
 	}
@@ -112,9 +117,9 @@ func (a *agent) start(now time.Duration) {
 
 // stop ends it.
 func (a *agent) stop() {
+	a.unlink()
 	a.life++
 	a.v = nil
-	a.unlink()
 	for i := range a.pairs {
 		a.pairs[i].lazy = false
 	}
@@ -175,6 +180,9 @@ func (w *world) quick(e event) {
 	}
 	w.run.Probes++
 	index := cfg.index[i]
+	if a.flagged(i) {
+		a.settleLine() // it may tell so again, if the line is well
+	}
 	a.v.Began(w.time(start), index)
 	doubts := a.v.Result(w.time(start+p.total), index, r.Start, r)
 	a.mark(index, &r)

@@ -38,14 +38,14 @@ func (a *agent) beat() {
 	switch news := h.RefsOK != a.told.RefsOK || h.Voting != a.told.Voting || h.Why != a.told.Why; {
 	case news:
 		a.report(h)
-	case w.now-a.toldAt > 10*time.Second && !w.asleep:
+	case w.now-a.toldAt > 10*time.Second && !w.dozing:
 		a.report(h)
 	case w.engine != nil && w.now-a.seen >= time.Second-w.relay:
 		// A heartbeat, or a report without news, which is no more than that: that it
 		// takes no time changes nothing.
 		a.seen = w.now
 		w.engine.Contact(w.time(w.now), a.id)
-		if !w.asleep {
+		if !w.dozing {
 			w.drain()
 		}
 	}
@@ -71,9 +71,10 @@ func (a *agent) link() {
 
 func (a *agent) unlink() {
 	if a.linked {
+		a.w.wakeUp()
 		a.linked = false
 		a.w.away++
-		a.w.alert()
+		a.w.rouseEngine()
 	}
 }
 

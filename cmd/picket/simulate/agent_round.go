@@ -85,7 +85,7 @@ func (a *agent) asked(ask detect.Ask) {
 		return
 	}
 	if a.cfg.ID != ask.Config || int(ask.Check) >= len(a.cfg.Checks) || a.cfg.Checks[ask.Check].ID == "" {
-		a.vote(detect.Vote{Round: ask.Round, Attempt: ask.Attempt, Why: vantage.WhyNoCheck.String()})
+		a.vote(detect.Vote{Round: ask.Round, Attempt: ask.Attempt, Why: vantage.WhyNoCheck.String()}, 0)
 		return
 	}
 	t := try{cfg: a.cfg, ask: ask}
@@ -118,6 +118,9 @@ func (a *agent) answered(t try) {
 		a.settleLine()
 		a.settle(t.check)
 		b = a.v.Vote(w.time(w.now), t.ask.Check, t.results[:2], refs)
+		if a.flagged(t.check) {
+			a.rouse(t.check)
+		}
 	} else {
 		b = vantage.Ballot{Why: vantage.WhyNoCheck}
 	}
@@ -141,15 +144,16 @@ func (a *agent) answered(t try) {
 	if a.lie != nil && a.lies(t.check) {
 		a.perjure(&v)
 	}
-	a.vote(v)
+	a.vote(v, t.check)
 }
 
-func (a *agent) vote(v detect.Vote) {
+// vote sends a vote about a check.
+func (a *agent) vote(v detect.Vote, check int) {
 	if !a.linked {
 		return
 	}
 	w := a.w
-	w.push(event{at: w.now + w.relay, what: evVote, agent: a.i, life: w.lives, x: w.votes.put(v)})
+	w.push(event{at: w.now + w.relay, what: evVote, agent: a.i, check: int32(check), life: w.lives, x: w.votes.put(v)})
 }
 
 // lies says whether the agent, a liar, lies about a check now.

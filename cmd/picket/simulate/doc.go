@@ -76,29 +76,30 @@
 //
 // # The short ways
 //
-// A fleet-year has 2.3 billion probes, nearly all of them good. Three short ways
+// A fleet-year has 2.4 billion probes, nearly all of them good. Three short ways
 // make it bearable, and none of them changes an outcome; a test plays noise,
-// episodes and an outage both ways and compares suspicions, rounds, incidents
-// and alerts.
+// episodes, an outage and a part of requests that fails both ways and compares
+// suspicions, rounds, incidents and alerts.
 //
 //   - A probe that ends well before its reply could be overdue is one event, at
 //     the moment its result reaches the collector. Its agent learns of it one
 //     relay later than it would.
 //   - While answers take the same time always (no latency noise), good results
 //     arrive in the same order in every interval: a pair whose next attempt is
-//     certainly good takes a place on a ring instead of the heap. The engine sees
-//     each result at its moment. The agent's vantage point is owed them, and is
-//     told by Quiet before anything reads what they could change: that check, the
-//     references, everything at a hello. A pair takes the ring only when it has
-//     been good for a while and is not marked slow or lossy, and leaves it before
-//     an attempt that a fault, an episode or its own raw failure may touch.
-//   - While the engine says that it is idle, and every agent has a session, its
-//     timers are left alone: nothing but verdicts of the grid, which no run
-//     records, would come of them. It is ticked once before it is next told of
-//     anything that could open a round, because that asks who could vote lately.
-//     Reports without news are taken as heartbeats meanwhile. What the engine
-//     looks after once a second may so be told up to a second sooner or later, and
-//     an update on the way to the same end be worded by what was known then.
+//     certainly good takes a place on a ring instead of the heap. The agent's
+//     vantage point is owed these results, and is told by its Quiet before anything
+//     reads what they could change: that check, the references, everything at a
+//     hello. A pair takes the ring only when it has been good for a while and is not
+//     marked slow or lossy, and leaves it before an attempt that a fault, an episode
+//     or its own raw failure may touch.
+//   - While the engine says that it is calm, and every agent has a session, it is
+//     owed these results, too (world_doze.go), and its timers but those of rounds
+//     are left alone: nothing would come of them but verdicts, which no run records.
+//     It is ticked before it is told of a failure, for a round asks who could vote
+//     lately. Reports without news are taken as heartbeats meanwhile. What the
+//     engine looks after once a second may so be told up to a second sooner or
+//     later, and an update on the way to the same end be worded by what was known
+//     then; where rounds wait for budget, a millisecond may change their order.
 //
 // What still costs are raw failures: each has a suspicion, a round and sixty
 // probes behind it.

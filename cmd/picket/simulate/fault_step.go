@@ -106,6 +106,7 @@ func (w *world) onAgent(f *fault, a *agent) (begin, end func()) {
 	case AgentReboot:
 		return func() {
 			if a.linked && w.engine != nil {
+				w.wakeUp()
 				w.engine.Goodbye(w.time(w.now), a.id, "clean stop")
 				w.drain()
 			}
@@ -116,6 +117,7 @@ func (w *world) onAgent(f *fault, a *agent) (begin, end func()) {
 	default: // Clock
 		set := func(by time.Duration) func() {
 			return func() {
+				a.squareAll()
 				a.offset += by
 				a.wrong, a.until = by, w.now+a.dice.within(clockSample)
 			}
@@ -145,7 +147,8 @@ func (w *world) onCollector(f *fault, add func(time.Duration, func())) {
 		to = f.from + defaultRestart
 	}
 	add(f.from, func() {
-		w.engine, w.engineAt = nil, never
+		w.wakeUp()
+		w.engine, w.engineAt, w.dozing = nil, never, false
 		w.lives++
 		all((*agent).cut)
 	})
@@ -178,6 +181,7 @@ func (w *world) onPush(f *fault, add func(time.Duration, func())) {
 			a.held = true
 		}
 		if w.engine != nil {
+			w.wakeUp()
 			w.engine.SetConfig(w.time(w.now), w.config(w.version, "").Config)
 			w.drain()
 		}
@@ -213,6 +217,7 @@ func (w *world) reroute(f *fault, network string) {
 	}
 	w.reconsider()
 	if w.engine != nil {
+		w.wakeUp()
 		w.engine.SetFleet(w.time(w.now), w.fleet())
 		w.drain()
 	}

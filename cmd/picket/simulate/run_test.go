@@ -51,31 +51,40 @@ func figures(r *Run) []figure {
 	return out
 }
 
-// TestShortWaysChangeNothing: hours of noise, episodes and an outage come to the
-// same suspicions, rounds, incidents and alerts, whether every probe is played by
-// itself or the calm ones take the short ways.
+// TestShortWaysChangeNothing: noise, episodes, an outage and a part of requests
+// that fails come to the same suspicions, rounds, incidents and alerts, whether
+// every probe is played by itself or the calm ones take the short ways.
 func TestShortWaysChangeNothing(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("long")
 	}
-	s := with(40*time.Minute, Fault{At: 15 * time.Minute, For: 5 * time.Minute, What: What{Services: []string{"run"}}, How: How{Name: Blackhole}})
-	s.Noise = calmNoise()
-	s.Noise.Uplink.PerYear, s.Noise.SitePath.PerYear, s.Noise.Path.PerYear = 3000, 600, 1200
-	const seed = 1
-	short := figures(play(t, s, RunOptions{Seed: seed}))
-	full := figures(play(t, s, RunOptions{Seed: seed, Full: true}))
-	if len(full) < 8 {
-		t.Fatalf("seed %d: only %d things happened", seed, len(full))
-	}
-	for i := range min(len(full), len(short)) {
-		// The engine's look of once a second may fall elsewhere within the second.
-		if short[i].text != full[i].text || (short[i].at-full[i].at).Abs() > time.Second {
-			t.Fatalf("seed %d: the short run differs at %d of %d:\nfull  %v\nshort %v", seed, i, len(full), full[i], short[i])
+	outage := with(40*time.Minute, Fault{At: 15 * time.Minute, For: 5 * time.Minute, What: What{Services: []string{"run"}}, How: How{Name: Blackhole}})
+	outage.Noise = calmNoise()
+	outage.Noise.Uplink.PerYear, outage.Noise.SitePath.PerYear, outage.Noise.Path.PerYear = 3000, 600, 1200
+	lossy := with(15*time.Minute, Fault{At: 2 * time.Minute, For: 6 * time.Minute, What: What{Targets: []string{"azure-compute-eastus"}}, How: How{Name: Reset}, Rate: 0.3},
+		Fault{At: 9 * time.Minute, Who: Who{Sites: []string{"s05"}}, What: What{Targets: []string{"gcp-storage-us-central1"}}, How: How{Name: HTTP503}, Rate: 0.4},
+		Fault{Who: Who{Regions: []string{"eu"}}, What: What{Targets: []string{"m365-teams", "aws-s3-us-east-1"}}, How: How{Name: HTTP503}, Rate: 0.15})
+	lossy.Noise = calmNoise()
+	noisy := with(2 * time.Hour)
+	noisy.Noise = calmNoise()
+	for name, s := range map[string]Scenario{"an outage and many episodes": outage, "a part fails": lossy, "the usual noise": noisy} {
+		for seed := range uint64(2) {
+			short := figures(play(t, s, RunOptions{Seed: seed + 1}))
+			full := figures(play(t, s, RunOptions{Seed: seed + 1, Full: true}))
+			if len(s.Faults) > 0 && len(full) < 3 {
+				t.Fatalf("%s, seed %d: only %d things happened", name, seed+1, len(full))
+			}
+			for i := range min(len(full), len(short)) {
+				// The engine's look of once a second may fall elsewhere within the second.
+				if short[i].text != full[i].text || (short[i].at-full[i].at).Abs() > time.Second {
+					t.Fatalf("%s, seed %d: the short run differs at %d of %d:\nfull  %v\nshort %v", name, seed+1, i, len(full), full[i], short[i])
+				}
+			}
+			if len(short) != len(full) {
+				t.Errorf("%s, seed %d: %d things in the short run, %d in the full one", name, seed+1, len(short), len(full))
+			}
 		}
-	}
-	if len(short) != len(full) {
-		t.Errorf("seed %d: %d things in the short run, %d in the full one", seed, len(short), len(full))
 	}
 }
 

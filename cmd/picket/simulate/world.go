@@ -65,7 +65,11 @@ type world struct {
 	ringAt  time.Duration // when
 	stormy  time.Duration // before it no fault and no episode is on
 	away    int           // agents without a session
-	asleep  bool          // the engine is left alone
+	dozing  bool          // the engine is calm: it is told of calm probes when it matters (world_doze.go)
+	ticked  time.Duration // the engine's last Tick
+	greeted time.Duration // it was last told who is there
+	of      [][]int       // checks, by place of their target in a config
+	place   []int         // of the target, by check
 	glimpse detect.Observation
 
 	results  slab[resultInFlight]
@@ -158,13 +162,15 @@ func (w *world) watch() {
 	}
 }
 
-// staff makes sites and agents.
+// staff makes sites and agents, which joined in their order.
 func (w *world) staff() {
-	slot := uint32(0)
+	slot, placed := uint32(0), []fleet.Placed(nil)
 	for i := range w.s.Fleet.Sites {
 		s := &site{Site: w.s.Fleet.Sites[i], i: i}
 		s.network = s.Network
 		for n := range max(1, s.Agents) {
+			slot = fleet.NextSlot(slot, placed, s.Region)
+			placed = append(placed, fleet.Placed{Slot: slot, Region: s.Region})
 			a := &agent{w: w, i: int32(len(w.agents)), id: fmt.Sprintf("%s-%d", s.ID, n+1), site: s, slot: slot, offset: s.Clock}
 			a.dice = sown(w.o.Seed, 2, uint64(a.i))
 			slot++
@@ -229,6 +235,7 @@ func (w *world) fleet() []detect.Site {
 // begin starts the collector and the agents, and puts the story on the queue.
 func (w *world) begin() {
 	w.ringed()
+	w.ledger()
 	w.storms()
 	w.away = len(w.agents)
 	w.collect(nil)
@@ -243,6 +250,7 @@ func (w *world) begin() {
 	for i := range w.episodes {
 		w.push(event{at: w.episodes[i].from, what: evEpisode, x: int32(i)})
 	}
+	w.push(event{at: w.at(w.time(w.now).Truncate(time.Hour).Add(time.Hour)), what: evHour})
 	if slices.ContainsFunc(w.s.Expect, func(e Expect) bool { return e.Ineligible != nil }) {
 		w.push(event{at: 0, what: evLook})
 	}
@@ -300,6 +308,9 @@ func (w *world) step() {
 		w.turn(v.x)
 	case evLook:
 		w.look()
+	case evHour:
+		w.squareAll()
+		w.push(event{at: w.now + time.Hour, what: evHour})
 	case evArrive:
 		w.arrive(v)
 	case evHealth, evSuspect, evVote, evSpool:

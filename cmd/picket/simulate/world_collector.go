@@ -14,7 +14,7 @@ const reopenable = 90 * time.Minute
 // collect starts a collector, as after a restart with what the store has.
 func (w *world) collect(stored []detect.Incident) {
 	now := w.time(w.now)
-	w.engine = detect.New(detect.Options{})
+	w.engine = detect.New(detect.Options{NoVerdicts: true})
 	w.engine.SetFleet(now, w.fleet())
 	w.engine.SetConfig(now, w.config(w.version, "").Config)
 	w.maintain()
@@ -35,27 +35,10 @@ func (w *world) stored() []detect.Incident {
 	return out
 }
 
-// attend has an engine that was left alone do what it would have done each
-// second, before it is told of something.
-func (w *world) attend() {
-	if w.asleep {
-		w.asleep = false
-		w.engine.Tick(w.time(w.now))
-	}
-}
-
-// alert has the engine look after its timers again.
-func (w *world) alert() {
-	if w.engine != nil && w.asleep {
-		w.attend()
-		w.drain()
-	}
-}
-
 // wake does what is due by the collector's timers.
 func (w *world) wake() {
 	if w.engineAt <= w.now && w.engine != nil {
-		w.engine.Tick(w.time(w.now))
+		w.tick()
 		w.drain()
 	}
 	if w.planAt <= w.now {
@@ -77,11 +60,7 @@ func (w *world) drain() {
 			w.note("notice", "%s", v.Text)
 		}
 	}
-	w.engineAt, w.asleep = never, w.rest()
-	if next, ok := w.engine.Next(); ok && !w.asleep {
-		// A timer fires late rather than early, and never twice at a time.
-		w.engineAt = max(w.at(next), w.now+time.Millisecond)
-	}
+	w.doze()
 }
 
 func (w *world) ask(v detect.Ask) {
@@ -115,16 +94,20 @@ func (w *world) receive(v event) {
 	now := w.time(w.now)
 	if there {
 		a.seen = w.now
-		w.attend()
 	}
 	switch v.what {
 	case evHealth:
 		if h := w.healths.take(v.x); there {
+			if !h.Voting || h.RefsOK < h.RefsAsked-1 || !a.sound {
+				a.squareAll() // whether its word counts may change
+			}
+			a.sound = h.Voting && h.RefsOK >= h.RefsAsked-1
 			w.engine.Health(now, a.id, h)
 		}
 	case evSuspect:
 		if s := w.suspects.take(v.x); there {
 			w.run.Suspicions++
+			w.attend(a, w.config(s.Config, a.site.Client).check[s.Check])
 			w.engine.Suspect(now, a.id, s)
 		}
 	case evVote:
@@ -132,10 +115,12 @@ func (w *world) receive(v event) {
 			if w.o.Trace != nil {
 				w.note("vote", "%s: %v %v%s", a.id, b.Answer, b.Cause, b.Why)
 			}
+			w.poll(a, &b, v.check)
 			w.engine.Vote(now, a.id, b)
 		}
 	case evSpool:
 		if there && a.linked {
+			w.wakeUp()
 			w.empty(a)
 		}
 	}
@@ -156,12 +141,14 @@ func (w *world) arrive(v event) {
 
 func (w *world) observe(a *agent, k *kept) {
 	a.seen = w.now
-	if k.r.Outcome != probes.Up && k.r.Kind != probes.Ping && w.checks[w.config(k.config, a.site.Client).check[k.index]].ref == nil {
-		w.attend() // it may open a round, which asks who could vote lately
+	if k.r.Outcome != probes.Up {
+		w.attend(a, w.config(k.config, a.site.Client).check[k.index])
 	}
 	start := w.time(k.start + k.wrong).Truncate(time.Millisecond)
 	w.engine.Observe(w.time(w.now), detect.Observation{Agent: a.id, Config: k.config, Check: k.index, Start: start, Result: k.r})
-	w.drain()
+	if !w.dozing || k.r.Outcome != probes.Up {
+		w.drain()
+	}
 }
 
 // empty takes a whole spool, oldest first.
@@ -221,10 +208,10 @@ func (a *agent) hello() {
 	a.link()
 	a.fresh, a.met, a.seen = false, true, w.now
 	w.note("fleet", "%s has a session", a.id)
-	w.attend()
+	w.wakeUp()
 	w.engine.Hello(now, a.id, first, away, standing)
 	h := a.v.Health(now)
-	a.told, a.toldAt = h, w.now
+	a.told, a.toldAt, a.sound = h, w.now, false
 	w.engine.Health(now, a.id, healthOf(h))
 	w.drain()
 	if len(a.spool) > 0 {
@@ -238,6 +225,7 @@ func (w *world) look() {
 	if w.engine == nil {
 		return
 	}
+	w.wakeUp()
 	n := 0
 	for _, s := range w.engine.Snapshot(w.time(w.now)).Sites {
 		if !s.Eligible {

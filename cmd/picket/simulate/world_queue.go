@@ -24,6 +24,7 @@ const (
 	evStep                // something of the story happens: x is a step
 	evEpisode             // a noise episode begins or ends: x is an episode
 	evLook                // count who may not vote
+	evHour                // a new hour of the wall clock: the engine's base rate goes by whole ones
 )
 
 // event is one thing that will happen. Events of one moment happen in the order

@@ -29,6 +29,7 @@ type ring struct {
 
 type spot struct {
 	phase        time.Duration
+	pair         *pair
 	agent, check int32
 }
 
@@ -68,7 +69,7 @@ func (w *world) ringed() {
 			}
 			phase := (w.due(a, c, w.from) + p.total + w.relay - w.from) % every
 			p.spot = true
-			r.spots = append(r.spots, spot{phase: phase, agent: a.i, check: int32(i)})
+			r.spots = append(r.spots, spot{phase: phase, pair: p, agent: a.i, check: int32(i)})
 			last = append(last, phase%(10*time.Second))
 		}
 		a.chatty = chatty(last)
@@ -120,10 +121,9 @@ func (w *world) spin(until time.Duration) {
 		} else {
 			w.nextRing()
 		}
-		a := w.agents[s.agent]
-		if p := &a.pairs[s.check]; p.lazy && at == p.due+p.total+w.relay {
+		if p := s.pair; p.lazy && at == p.due+p.total+w.relay {
 			w.now = at
-			if w.pass(a, p, int(s.check), r.every) {
+			if w.pass(w.agents[s.agent], p, int(s.check), r.every) {
 				return
 			}
 		}
@@ -144,10 +144,9 @@ func (w *world) pass(a *agent, p *pair, i int, every time.Duration) bool {
 	}
 	stirred := false
 	switch {
-	case w.asleep && a.linked && w.o.Observer == nil:
-		// Nothing reads what the engine knows until it is attended to.
+	case w.dozing && p.due >= a.until:
 		a.seen = w.now
-		w.engine.Quiet(w.time(w.now), a.id, a.cfg.index[i], 1, w.time(p.due+a.misdated(p.due)))
+		p.debt++
 	case a.linked && w.engine != nil:
 		a.seen = w.now
 		o := &w.glimpse
@@ -160,7 +159,7 @@ func (w *world) pass(a *agent, p *pair, i int, every time.Duration) bool {
 		if w.o.Observer != nil {
 			w.o.Observer(p.due+p.total, a.site.i, i, o.Result)
 		}
-		if !w.asleep {
+		if !w.dozing {
 			w.drain()
 			stirred = w.engineAt <= w.now
 		}
@@ -187,6 +186,7 @@ func (a *agent) rouse(i int) {
 	if !p.lazy {
 		return
 	}
+	a.square(i)
 	p.lazy, p.good = false, 0
 	if a.w.checks[i].ref != nil && a.beatAt > a.w.now+time.Second {
 		a.pulse(a.w.now + time.Second - (a.w.now-a.beatAt)%time.Second)
@@ -222,8 +222,15 @@ func (a *agent) settle(i int) {
 	a.v.Quiet(first, every, n, index, r)
 }
 
-// settleLine tells of the references, by which an agent judges its own line.
+// settleLine tells of the references, by which an agent judges its own line. What
+// it heard of a reference speaks for ten seconds, twice its interval, so that good
+// results of the last few make no difference.
 func (a *agent) settleLine() {
+	const fresh = 3 * time.Second
+	if a.w.now-a.lined < fresh {
+		return
+	}
+	a.lined = a.w.now
 	for _, i := range a.refs {
 		a.settle(i)
 	}
@@ -231,7 +238,9 @@ func (a *agent) settleLine() {
 
 // settleAll tells of everything.
 func (a *agent) settleAll() {
-	a.settleLine()
+	for _, i := range a.refs {
+		a.settle(i)
+	}
 	for i := range a.pairs {
 		a.settle(i)
 	}
@@ -240,14 +249,16 @@ func (a *agent) settleAll() {
 // routineOf says whether the pair may take the ring.
 func (a *agent) routineOf(i int) bool {
 	p := &a.pairs[i]
-	if !p.spot || p.good < routine || a.w.now-a.since < warm {
-		return false
-	}
-	// A flagged check marks its good results, one by one.
+	return p.spot && p.good >= routine && a.w.now-a.since >= warm && !a.flagged(i)
+}
+
+// flagged says whether the check is flagged here: then its good results are
+// marked, one by one, and tell of it.
+func (a *agent) flagged(i int) bool {
 	var r probes.Result
-	a.well(&a.w.checks[i], p, p.total, &r)
+	a.well(&a.w.checks[i], &a.pairs[i], a.pairs[i].total, &r)
 	a.mark(a.cfg.index[i], &r)
-	return r.Outcome == probes.Up
+	return r.Outcome != probes.Up
 }
 
 // storms finds the earliest moment from which a fault or an episode may be on:
@@ -262,10 +273,4 @@ func (w *world) storms() {
 	for i := range w.episodes {
 		w.stormy = min(w.stormy, w.episodes[i].from)
 	}
-}
-
-// rest says whether the engine may be left alone until something happens: it is
-// idle, and everybody is there.
-func (w *world) rest() bool {
-	return !w.o.Full && w.engine != nil && w.away == 0 && w.engine.Idle()
 }
