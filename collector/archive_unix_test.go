@@ -68,7 +68,9 @@ func fileOf(name, body string) BackupFile {
 func TestABadArchiveLeavesNothing(t *testing.T) {
 	good := backupOf(t, dataDir(t))
 	flipped := bytes.Clone(good)
-	flipped[len(flipped)/2] ^= 1
+	// In the checksum at its end: within the stream a flipped bit may say the same,
+	// where one zero of an empty page was copied from another.
+	flipped[len(flipped)-8] ^= 1
 	base := []archived{plain("ca/root.crt", "root"), plain("picket.db", "db")}
 	with := func(more ...archived) []archived { return append(base[:2:2], more...) }
 	for name, archive := range map[string][]byte{
