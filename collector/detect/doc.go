@@ -68,7 +68,9 @@
 //   - A fleet on one ISP says "between the ISP and the provider" (likely), not
 //     "provider": both sentences of the design hold that way.
 //   - Failing towards unrelated providers disqualifies a site only if at least
-//     two of them fail: with three providers in all, one broken path would.
+//     two of them fail: with three providers in all, one broken path would. And no
+//     fewer ISPs must see those targets up than see them down, or two sites that say
+//     that all is well would silence all who know better.
 //   - A lone target of a provider that has just had an incident waits up to
 //     three seconds for the explanation of both (one id instead of two).
 //   - A good answer speaks against an explanation only at its layer: an open
@@ -89,7 +91,8 @@
 //   - A site that holds one provider down alone is no liar for sure: a firewall
 //     rule looks the same. So seven minutes of it set its word aside about that
 //     provider only, until it agrees again. Only votes against a settled round, at
-//     ten of them and five times the fleet's median, set it aside as a whole.
+//     ten of them and five times the fleet's median, set it aside as a whole; what
+//     fails towards one provider at a time is one of them, not one for each target.
 //   - One agent may open three times its even part of the fleet's rounds: a liar
 //     leaves most of the budget to the others.
 //   - A pair in maintenance abstains, and its failures are forgotten, so that what

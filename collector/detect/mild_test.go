@@ -190,49 +190,39 @@ func TestPartialThatBecomesAnOutageIsRaisedUnderItsID(t *testing.T) {
 	}
 }
 
-func TestOneLossyLineIsItsSiteAndNoCloud(t *testing.T) {
-	for seed := range uint64(5) {
-		w := newWorld(t, worldOptions{seed: seed})
-		w.run(2 * time.Minute)
-		w.partly(0.3, func(s *Site, _ *fleet.Target) bool { return s.ID == w.sites[4].ID })
-		w.run(5 * time.Minute)
-		w.forbid(providerSide...)
-		w.forbid(KindNetwork, KindNetworkProvider)
-		o := w.open()
-		if len(o) != 1 || o[0].Kind != KindSite || o[0].Site != w.sites[4].ID || o[0].Severity != SeverityDegraded {
-			w.tell()
-			t.Fatalf("seed %d: %d open", seed, len(o))
-		}
-		w.breaks = nil
-		w.run(4 * time.Minute)
-		if len(w.open()) != 0 {
-			w.tell()
-			t.Errorf("seed %d: still open", seed)
-		}
-	}
-}
-
-func TestLossOfAnISPIsToldOfOurSide(t *testing.T) {
+// Lines that lose a third of everything, of one site or of an ISP, are told as
+// ours, and as over when they are well.
+func TestLossIsToldOfOurSide(t *testing.T) {
 	t.Parallel()
+	seeds := map[Kind]uint64{KindSite: 5, KindNetwork: 2}
 	if testing.Short() {
-		t.Skip("long")
+		seeds[KindNetwork] = 0
 	}
-	for seed := range uint64(2) {
-		w := newWorld(t, worldOptions{seed: seed})
-		w.run(2 * time.Minute)
-		w.partly(0.3, func(s *Site, _ *fleet.Target) bool { return s.Network.ID == 2 })
-		w.run(5 * time.Minute)
-		w.forbid(providerSide...)
-		o := w.open()
-		if len(o) != 1 || o[0].Kind != KindNetwork || o[0].Severity != SeverityDegraded {
-			w.tell()
-			t.Fatalf("seed %d: %d open", seed, len(o))
-		}
-		w.breaks = nil
-		w.run(4 * time.Minute)
-		if len(w.open()) != 0 {
-			w.tell()
-			t.Errorf("seed %d: still open", seed)
+	site := func(w *simWorld) string { return w.sites[4].ID }
+	for kind, lossy := range map[Kind]func(*simWorld, *Site) bool{
+		KindSite:    func(w *simWorld, s *Site) bool { return s.ID == site(w) },
+		KindNetwork: func(_ *simWorld, s *Site) bool { return s.Network.ID == 2 },
+	} {
+		for seed := range seeds[kind] {
+			w := newWorld(t, worldOptions{seed: seed})
+			w.run(2 * time.Minute)
+			w.partly(0.3, func(s *Site, _ *fleet.Target) bool { return lossy(w, s) })
+			w.run(5 * time.Minute)
+			w.forbid(providerSide...)
+			if w.forbid(KindNetworkProvider); kind == KindSite {
+				w.forbid(KindNetwork)
+			}
+			o := w.open()
+			if len(o) != 1 || o[0].Kind != kind || kind == KindSite && o[0].Site != site(w) || o[0].Severity != SeverityDegraded {
+				w.tell()
+				t.Fatalf("%s, seed %d: %d open", kind, seed, len(o))
+			}
+			w.breaks = nil
+			w.run(4 * time.Minute)
+			if len(w.open()) != 0 {
+				w.tell()
+				t.Errorf("%s, seed %d: still open", kind, seed)
+			}
 		}
 	}
 }

@@ -134,13 +134,6 @@ func (e *Engine) Calm(now time.Time) bool {
 	return true
 }
 
-// Idle says that the engine is calm, that no round is under way, no suspicion
-// waits for one and nothing is to be explained: nothing needs Tick at all.
-func (e *Engine) Idle(now time.Time) bool {
-	_, busy := e.NextRound()
-	return !busy && e.Calm(now)
-}
-
 // NextRound is when a round, a suspicion that waits for one, or an explanation
 // needs [Engine.Tick]; false if there is none.
 func (e *Engine) NextRound() (next time.Time, ok bool) {

@@ -74,7 +74,9 @@ func (a *agent) unlink() {
 		a.w.wakeUp()
 		a.linked = false
 		a.w.away++
-		a.w.rouseEngine()
+		if a.w.engine != nil {
+			a.w.drain() // it is calm no longer
+		}
 	}
 }
 

@@ -69,13 +69,6 @@ func (w *world) wakeUp() {
 	w.tick()
 }
 
-// rouseEngine sets the timer of an engine that is calm no longer.
-func (w *world) rouseEngine() {
-	if w.engine != nil {
-		w.drain()
-	}
-}
-
 // tick is the engine's Tick, with all that it may read.
 func (w *world) tick() {
 	if w.dozing {
