@@ -39,10 +39,18 @@ type scopeBook struct {
 	ranks                []int // by scope
 	nets, regions, edges map[string]int32
 	of                   map[uint64][]int32 // by class: its scopes
+	table                []shape
 }
 
+// sorts are what the scopes of a kind depend on: the site, the target, or a target
+// as seen from a network, a vantage region or an edge.
+const (
+	sorts    = "stnre"
+	edgeSort = 4
+)
+
 func newScopeBook() *scopeBook {
-	return &scopeBook{ids: map[scope]int32{}, nets: map[string]int32{}, regions: map[string]int32{}, edges: map[string]int32{}, of: map[uint64][]int32{}}
+	return &scopeBook{ids: map[scope]int32{}, nets: map[string]int32{}, regions: map[string]int32{}, edges: map[string]int32{}, of: map[uint64][]int32{}, table: shapes()}
 }
 
 // scopeBook is the book of the current fleet and config.
@@ -55,7 +63,7 @@ func (e *Engine) scopeBook() *scopeBook {
 
 // scopesOf are the scopes of a class by number: those of the table that its rows
 // belong to and whose kind goes by what the class goes by.
-func (b *scopeBook) scopesOf(c *class, table []shape) []int32 {
+func (b *scopeBook) scopesOf(c *class) []int32 {
 	list, known := b.of[c.key]
 	if known {
 		return list
@@ -70,8 +78,8 @@ func (b *scopeBook) scopesOf(c *class, table []shape) []int32 {
 		}
 		list = append(list, id)
 	}
-	for k := range table {
-		sh := &table[k]
+	for k := range b.table {
+		sh := &b.table[k]
 		if sh.kind.ProviderSide() && !c.first.able || keyKind(sh.kind) != c.what {
 			continue
 		}
@@ -131,7 +139,7 @@ func (c *classes) sort(rows []row) {
 			}
 			id := c.at[p]
 			if id == 0 {
-				c.list = append(c.list, class{first: r, what: "stnre"[k], key: c.key(r, k)})
+				c.list = append(c.list, class{first: r, what: sorts[k], key: b.key(r, k, c.net[r.s.i], c.region[r.s.i])})
 				id = int32(len(c.list))
 				c.at[p] = id
 			}
@@ -143,20 +151,20 @@ func (c *classes) sort(rows []row) {
 	}
 }
 
-// key names a class in the book of scopes, of any explanation.
-func (c *classes) key(r *row, k int) uint64 {
+// key names a class in the book of scopes, of any explanation; net and region are
+// the numbers of those of the row's site.
+func (b *scopeBook) key(r *row, k int, net, region int32) uint64 {
 	var group int32
-	switch k {
-	case 2:
-		group = c.net[r.s.i]
-	case 3:
-		group = c.region[r.s.i]
-	case 4:
-		group = c.book.edges[r.edge]
-	}
 	t := r.t.i
-	if k == 0 {
+	switch k {
+	case 0:
 		group, t = int32(r.s.i), 0
+	case 2:
+		group = net
+	case 3:
+		group = region
+	case edgeSort:
+		group = numbered(b.edges, r.edge)
 	}
 	return uint64(k)<<60 | uint64(variantOf(r))<<56 | uint64(group)<<28 | uint64(t)
 }

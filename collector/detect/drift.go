@@ -38,10 +38,17 @@ type pace struct {
 
 // learn takes a good total; n is how many results came before, as far as known.
 func (p *pace) learn(total time.Duration, n uint8) {
-	if total <= 0 {
-		return
+	if total > 0 {
+		p.move(driftOf(total), n)
 	}
-	x := int(min(driftUnit*math.Log(float64(max(total.Microseconds(), 2))), math.MaxUint16))
+}
+
+// driftOf is the logarithm of a total's microseconds, in parts of driftUnit.
+func driftOf(total time.Duration) int {
+	return int(min(driftUnit*math.Log(float64(max(total.Microseconds(), 2))), math.MaxUint16))
+}
+
+func (p *pace) move(x int, n uint8) {
 	if p.usual == 0 {
 		p.usual = uint16(x)
 		return

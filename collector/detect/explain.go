@@ -97,7 +97,7 @@ func (x *explanation) admissible(h *hypothesis) bool {
 // weigh counts every scope that contains a failing row, and fills those that
 // may be picked; nil if none may.
 func weigh(rows []row, w *world) *explanation {
-	x := &explanation{w: w, table: shapes(), rows: rows, classes: classes{book: w.book}, nets: map[netThere]bool{}}
+	x := &explanation{w: w, table: w.book.table, rows: rows, classes: classes{book: w.book}, nets: map[netThere]bool{}}
 	x.classes.sort(rows)
 	x.hypothesize()
 	var worth []*hypothesis
@@ -145,7 +145,7 @@ func (x *explanation) hypothesize() {
 		if c.d == 0 {
 			continue
 		}
-		for _, id := range book.scopesOf(c, x.table) {
+		for _, id := range book.scopesOf(c) {
 			for int(id) >= len(fails) {
 				fails = append(fails, 0)
 			}
@@ -164,7 +164,7 @@ func (x *explanation) hypothesize() {
 	}
 	for i := range x.classes.list {
 		c := &x.classes.list[i]
-		for _, id := range book.scopesOf(c, x.table) {
+		for _, id := range book.scopesOf(c) {
 			if int(id) >= len(x.byScope) || x.byScope[id] == nil {
 				continue
 			}

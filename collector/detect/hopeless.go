@@ -13,8 +13,8 @@ import (
 // pairs of site and target would be made for noise. But an explanation must
 // score: its failing rows must outweigh OKCost of the healthy ones inside it. So
 // for each scope that holds a failing row, healthy rows are counted until they
-// outweigh it, which in noise takes a handful of looks. Only if a scope resists
-// are the rows made at all. What the explainer finds is the same with or without.
+// outweigh it, which in noise takes a handful of looks; of most scopes a failing row
+// or two say nothing at all. Only if a scope resists are the rows made. What the explainer finds is the same with or without.
 
 // doubtful is a scope with failing rows, before anything healthy is known of it.
 type doubtful struct {
@@ -28,6 +28,10 @@ func (e *Engine) hopeless(now time.Time, t0 int64) bool {
 	if len(rows) == 0 {
 		return true
 	}
+	scopes := e.doubtfulScopes(rows)
+	if len(scopes) == 0 {
+		return true
+	}
 	causes := map[probes.Cause]int{}
 	byTarget := make([]map[probes.Cause]int, len(e.targets))
 	for i := range rows {
@@ -39,7 +43,7 @@ func (e *Engine) hopeless(now time.Time, t0 int64) bool {
 		byTarget[t.i][rows[i].cause]++
 	}
 	layers := layersOf(causes, byTarget)
-	for _, d := range e.doubtfulScopes(rows) {
+	for _, d := range scopes {
 		if !e.refuted(now, t0, d, layers) {
 			return false
 		}
@@ -80,25 +84,37 @@ func (e *Engine) failingRows(now time.Time, t0 int64) []row {
 	return rows
 }
 
-// doubtfulScopes are the scopes of the hypothesis table that hold failing rows,
-// the most of them first: those resist.
+// doubtfulScopes are the scopes of the hypothesis table that hold as many failing
+// rows as their kind needs at least, the most of them first: those resist.
 func (e *Engine) doubtfulScopes(rows []row) []doubtful {
-	c := classes{book: e.scopeBook()}
-	c.sort(rows)
-	table := shapes()
-	var fails []int
-	for i := range c.list {
-		for _, id := range c.book.scopesOf(&c.list[i], table) {
-			for int(id) >= len(fails) {
-				fails = append(fails, 0)
+	b := e.scopeBook()
+	fails := make([]int, len(b.scopes))
+	var found []int32
+	var net, region int32
+	for i := range rows {
+		r := &rows[i]
+		if i == 0 || r.s != rows[i-1].s {
+			net, region = numbered(b.nets, r.s.net), numbered(b.regions, r.s.Region)
+		}
+		for k := range sorts {
+			if k == edgeSort && r.edge == "" {
+				continue
 			}
-			fails[id] += c.list[i].d
+			one := class{first: r, what: sorts[k], key: b.key(r, k, net, region)}
+			for _, id := range b.scopesOf(&one) {
+				for int(id) >= len(fails) {
+					fails = append(fails, 0)
+				}
+				if fails[id]++; fails[id] == 1 {
+					found = append(found, id)
+				}
+			}
 		}
 	}
 	var out []doubtful
-	for id, n := range fails {
-		if n > 0 {
-			out = append(out, doubtful{c.book.scopes[id], n})
+	for _, id := range found {
+		if n := fails[id]; n >= b.table[b.ranks[id]].least {
+			out = append(out, doubtful{b.scopes[id], n})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b doubtful) int { return b.fails - a.fails })

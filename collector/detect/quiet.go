@@ -93,10 +93,14 @@ func (c *cell) quiet(start int64, n int) bool {
 
 // quiet learns n equal totals; seen is how many results came before.
 func (p *pace) quiet(total time.Duration, seen uint8, n int) {
+	if total <= 0 {
+		return
+	}
+	x := driftOf(total)
 	for range n {
 		was := *p
 		seen = min(seen+1, 32)
-		p.learn(total, seen)
+		p.move(x, seen)
 		if *p == was && seen == 32 {
 			return // and so it stays
 		}

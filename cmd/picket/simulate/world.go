@@ -30,15 +30,17 @@ var epoch = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 // world is one run: everything that exists, and the queue of what will happen.
 // All of it belongs to one goroutine.
 type world struct {
-	s     *Scenario
-	o     RunOptions
-	run   *Run
-	base  time.Time // the wall clock at 0
-	now   time.Duration
-	from  time.Duration // when the run began: -history, or 0
-	end   time.Duration
-	relay time.Duration
-	queue queue
+	s       *Scenario
+	o       RunOptions
+	run     *Run
+	base    time.Time // the wall clock at 0
+	clock   time.Time // ... at clockAt
+	clockAt time.Duration
+	now     time.Duration
+	from    time.Duration // when the run began: -history, or 0
+	end     time.Duration
+	relay   time.Duration
+	queue   queue
 
 	sites   []*site
 	agents  []*agent
@@ -113,6 +115,7 @@ func newWorld(s *Scenario, o RunOptions) *world {
 	if s.Cold {
 		w.from = 0
 	}
+	w.clock = w.base
 	w.now = w.from
 	w.watch()
 	w.staff()
@@ -122,8 +125,14 @@ func newWorld(s *Scenario, o RunOptions) *world {
 	return w
 }
 
-// time is the wall clock of the collector at a moment.
-func (w *world) time(at time.Duration) time.Time { return w.base.Add(at) }
+// time is the wall clock of the collector at a moment, most often the same as the
+// last time.
+func (w *world) time(at time.Duration) time.Time {
+	if at != w.clockAt {
+		w.clockAt, w.clock = at, w.base.Add(at)
+	}
+	return w.clock
+}
 
 func (w *world) at(t time.Time) time.Duration { return t.Sub(w.base) }
 
