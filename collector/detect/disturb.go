@@ -88,6 +88,11 @@ func (e *Engine) rows(now time.Time) ([]row, *world) {
 	if !e.underWay() && e.hopeless(now, t0) {
 		return nil, nil
 	}
+	return e.rowsSince(now, t0)
+}
+
+// rowsSince is rows without the quick look that spares them, since t0 (ms).
+func (e *Engine) rowsSince(now time.Time, t0 int64) ([]row, *world) {
 	rows := make([]row, 0, len(e.sites)*len(e.targets))
 	causes := map[probes.Cause]int{}
 	byTarget := make([]map[probes.Cause]int, len(e.targets))

@@ -14,7 +14,8 @@ import (
 // score: its failing rows must outweigh OKCost of the healthy ones inside it. So
 // for each scope that holds a failing row, healthy rows are counted until they
 // outweigh it, which in noise takes a handful of looks; of most scopes a failing row
-// or two say nothing at all. Only if a scope resists are the rows made. What the explainer finds is the same with or without.
+// or two say nothing at all. Only if a scope resists are the rows made. What the
+// explainer finds is the same with or without.
 
 // doubtful is a scope with failing rows, before anything healthy is known of it.
 type doubtful struct {
