@@ -150,11 +150,10 @@
 //   - A pool that is in alarm is told until a minute was well; the share of
 //     failing requests is not told smaller because it ends.
 //
-// # What slots in later
+// # What stays
 //
-// Rows of partial and slow pairs go through the same explainRows; [Engine.world]
-// makes what it needs. Kinds, states and codes are stored as text and are never
-// renamed.
+// Rows of partial and slow pairs go through the same explainRows as those of what
+// is down. Kinds, states and codes are stored as text and are never renamed.
 //
 // # Cost
 //
@@ -186,8 +185,9 @@
 //   - The explainer costs sites x targets. Rows are counted by class (classes.go),
 //     what a class belongs to is looked up by number, and only the scopes whose
 //     failing rows outweigh their healthy ones are given rows. Before it makes a
-//     row while no outage is open, every scope that holds a failing row must resist
-//     being outweighed by healthy ones (hopeless.go); noise never does.
+//     row while no outage is open, a scope that holds as many failing rows as its
+//     kind needs must resist being outweighed by healthy ones (hopeless.go); noise
+//     never does.
 //   - From 100,000 pairs on (largeFleet) rounds that end wait for half a second to
 //     have passed since the last explanation: up to that much later for a cheaper
 //     outage of a thousand sites.
