@@ -29,11 +29,29 @@
 // better; its welcome takes the mark away and the asking begins again. What was
 // not delivered stays on disk meanwhile.
 //
+// # Kept out
+//
+// A collector that is too far off in versions (E113), or that has another machine
+// online with the same identity (E111), answers and does not let the agent in
+// (keptout.go). Neither is for ever, so the agent goes on as if the collector were
+// away: it asks, keeps its results, says why in its status, and tries again.
+//
+// # Waiting for approval
+//
+// [Join] with a token that needs an admin's word leaves the request and its key in
+// the state directory (waiting.go), and [Await] repeats it until it is decided: the
+// window in which somebody typed the command may be closed long before.
+//
 // # The end
 //
 // Run ends from the source to the sink: first nothing new is asked, then what
 // is being asked is finished or abandoned, then the spool is flushed, the
-// collector is told goodbye, and the session closes.
+// collector is told goodbye and why (leave.go), and the session closes.
+//
+// # What it costs
+//
+// Every probe's bytes are counted, and what the site may spend bounds how often
+// is asked ([picket/agent/traffic], budget.go).
 package agent
 
 import (
@@ -62,9 +80,9 @@ import (
 type Options struct {
 	// Dir is the state directory that `picket-agent join` filled. Required.
 	Dir string
-	// Open opens the UDP socket to the collector; nil opens any free port. It
-	// is asked again when a socket dies (a laptop's Wi-Fi, a VPN).
-	Open func() (net.PacketConn, error)
+	// Ways are the ways to the collector. Its UDP socket is opened again when
+	// one dies (a laptop's Wi-Fi, a VPN). The zero Ways is TCP alone.
+	Ways uplink.Ways
 	// Dial replaces the dialer of the probes; nil is the network.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Spool bounds the results kept while the collector is away, in bytes; 0
@@ -73,8 +91,10 @@ type Options struct {
 	// Probes is how many checks may be asked at once; 0 means 64.
 	Probes int
 	// Metered spares an expensive line: heartbeats after 5 s of silence
-	// instead of 1 s.
+	// instead of 1 s, and the budget of a day instead of that of a month alone.
 	Metered bool
+	// Examine is how often the agent's doctor looks at it; 0 means 6 h.
+	Examine time.Duration
 	// Version is told to the collector.
 	Version string
 	// Log receives one line per thing that happened; nil discards.
@@ -94,7 +114,13 @@ type Agent struct {
 	mind   *mind
 	state  *state
 	tries  *tries
+	tail   *tail
+	purse  purse
 
+	greeted chan struct{} // cap 1: a session has begun
+
+	machine uplink.Machine            // which this is
+	kept    atomic.Pointer[KeptOut]   // why the collector does not let us in; nil: it does, or is away
 	revoked atomic.Pointer[time.Time] // when the collector took the identity back; nil: it did not
 
 	offset  atomic.Int64 // nanoseconds to add to our clock to get the collector's
@@ -118,17 +144,19 @@ func New(o Options) (*Agent, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Open == nil {
-		o.Open = func() (net.PacketConn, error) { return net.ListenUDP("udp", nil) }
-	}
 	bundle, err := identity.LoadBundle(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{o: o, bundle: bundle, slots: make(chan struct{}, o.Probes), started: time.Now()}
+	t := newTail(o.Log.Handler())
+	o.Log = slog.New(t)
+	a := &Agent{o: o, bundle: bundle, tail: t, greeted: make(chan struct{}, 1), slots: make(chan struct{}, o.Probes), started: time.Now(), machine: thisMachine()}
 	a.life, a.stop = context.WithCancel(context.Background())
 	a.log = o.Log.With("agent", bundle.AgentID())
 	if a.state, err = openState(o.Dir); err != nil {
+		return nil, err
+	}
+	if err := a.openPurse(); err != nil {
 		return nil, err
 	}
 	if at, err := RevokedAt(o.Dir); err != nil {
@@ -152,7 +180,7 @@ func (a *Agent) wire() error {
 	a.mind = newMind()
 	a.sched = schedule.New(schedule.Options{Fire: a.fire})
 	a.client = uplink.NewClient(uplink.ClientOptions{
-		Open:    a.o.Open,
+		Ways:    a.o.Ways,
 		Addrs:   func() []string { return a.bundle.Info().Addrs },
 		TLS:     a.bundle.ClientTLS(uplink.Protocol),
 		Source:  a.spool,
@@ -190,9 +218,16 @@ func (a *Agent) wire() error {
 // nil error is a clean end.
 func (a *Agent) Run(ctx context.Context) error {
 	listener, err := listenStatus(a.o.Dir)
+	if noSockets(err) {
+		a.log.Warn("picket-agent status cannot be asked: this system has no Unix sockets", "err", err)
+		listener, err = silent(), nil
+	}
 	if err != nil {
 		a.stop()
 		return errors.Join(err, a.spool.Close())
+	}
+	if err := unmarkLeave(a.o.Dir); err != nil { // of a stop that has been
+		a.log.Warn("the next goodbye may tell an old reason", "err", err)
 	}
 	link, unlink := context.WithCancel(context.WithoutCancel(ctx))
 	defer unlink()
@@ -211,6 +246,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	g.Go(func() error { a.watch(asking); return nil })
 	g.Go(func() error { a.keepIdentity(asking); return nil })
 	g.Go(func() error { a.remind(asking); return nil })
+	g.Go(func() error { a.examine(asking); return nil })
+	g.Go(func() error { a.keepBudget(asking); return nil })
 	err = g.Wait()
 	a.asks.Lock()
 	a.stop()
@@ -219,7 +256,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	err = errors.Join(err, a.spool.Flush())
 	ungossip()
 	err = errors.Join(err, <-gossiped)
-	a.client.Goodbye("clean stop")
+	a.client.Goodbye(leaving(ctx, a.o.Dir, time.Now()))
 	a.drain(2 * time.Second)
 	unlink()
 	return errors.Join(err, below.Wait(), a.spool.Close())

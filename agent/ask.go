@@ -29,7 +29,9 @@ func (a *Agent) fire(check uint32, _ time.Time) {
 		if !ok {
 			return
 		}
-		a.keep(cfg, check, a.prober.Probe(a.life, cfg.Checks[check].Spec))
+		r := a.probe(a.life, cfg.Checks[check].Spec)
+		a.learnCost(cfg.Checks[check].ID, r.Wire)
+		a.keep(cfg, check, r)
 	})
 	if !began {
 		<-a.slots

@@ -51,7 +51,7 @@ func (a *Agent) confirm(ctx context.Context, cfg *fleet.Config, check uint32, ow
 		}
 		spec := cfg.Checks[check].Spec
 		spec.Timeout, spec.ConnectTimeout = within.whole, within.connect
-		*into = refused(runtime.GOOS, a.prober.Probe(ctx, spec))
+		*into = refused(runtime.GOOS, a.probe(ctx, spec))
 	}
 	for i := range c.attempts {
 		go func() {
@@ -84,7 +84,7 @@ type limits struct{ whole, connect time.Duration }
 // site's policy lets us try.
 func (a *Agent) accepts(ctx context.Context, addr netip.AddrPort, within time.Duration) bool {
 	spec := probes.Spec{Kind: probes.TCP, Host: addr.Addr().String(), Port: addr.Port(), Timeout: max(within, probes.MinTimeout)}
-	return a.prober.Probe(ctx, spec).Outcome == probes.Up
+	return a.probe(ctx, spec).Outcome == probes.Up
 }
 
 // nameless says that an attempt failed before it had an address.

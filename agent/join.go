@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"picket/agent/proxy"
 	"picket/agent/spool"
 	"picket/internal/identity"
 	"picket/internal/uplink"
@@ -20,19 +21,24 @@ import (
 
 // Bounds of an enrolment.
 const (
-	resolveTime = 5 * time.Second  // for each name of the token
-	enrolTime   = 30 * time.Second // for the first address, the reply included
-	dialTime    = 5 * time.Second  // for each further address: what uplink waits for a dead one
-	maxDial     = 16               // addresses tried; a name may stand for dozens
+	resolveTime = 5 * time.Second // for each name of the token
+	enrolTime   = time.Minute     // for all ways together, which are raced, and for the reply
+	maxDial     = 16              // addresses tried; a name may stand for dozens
 )
 
 // JoinOptions say where and with what to enrol.
 type JoinOptions struct {
-	Dir     string         // state directory; made if it is not there
-	Socket  net.PacketConn // to reach the collector; the caller closes it
+	Dir     string      // state directory; made if it is not there
+	Ways    uplink.Ways // to the collector
 	Token   identity.Token
 	Policy  identity.Policy // what the probes may reach; kept with the identity
 	Version string
+	// Site is where whoever installs the agent says that it stands, the name within
+	// the token's client; "" leaves it to the token, or to who approves.
+	Site string
+	// Proxy is kept in Dir for the agent's sessions ([proxy.Store]); "" keeps what
+	// is there.
+	Proxy string
 	// Replace gives an enrolled machine a new identity. Once the collector has
 	// granted it, all that belongs to the old one, results not yet delivered
 	// included, is moved into a folder of Dir. False refuses instead.
@@ -48,7 +54,7 @@ var (
 	// *[net.DNSError] is beneath. The token was not spent.
 	ErrNames = errors.New("the collector's name cannot be resolved")
 	// ErrNotStored says that the collector enrolled the agent but the identity
-	// could not be written, so that it is lost.
+	// could not be written. The same token gives it again while it lives.
 	ErrNotStored = errors.New("identity not stored")
 )
 
@@ -56,49 +62,72 @@ var (
 // stores the identity in Dir. Nothing is sent before the collector has proved
 // to hold the key pinned in the token ([identity.ErrPin]); what the collector
 // refuses is an [*uplink.Refusal]. Dir is tried before the token is spent, and
-// an old identity stays in place until the new one is granted.
+// an old identity stays in place until the new one is granted. The key is on disk
+// before it is sent: if the answer is lost on the way, Join with the same token
+// asks for the same identity again, which uses nothing up. A token that needs the
+// approval of an admin ends in the refusal [uplink.Waiting]: the request is kept
+// in Dir, and [Await] goes on with it.
 //
-// Every address gets its try: the time allowed grows with their number, from
-// 30 s for one to 105 s for 16.
+// All addresses are raced, over QUIC and TCP; the whole takes a minute at most.
 func Join(ctx context.Context, o JoinOptions) (uplink.EnrolResponse, error) {
 	var none uplink.EnrolResponse
-	if err := fit(o); err != nil {
+	if err := Fit(o); err != nil {
 		return none, err
 	}
-	key, err := identity.NewKey()
+	key, err := identity.PendingKey(o.Dir, o.Token.ID)
 	if err != nil {
-		return none, err
+		return none, fmt.Errorf("%w: %w", ErrState, err)
 	}
 	csr, err := identity.CSR(key)
 	if err != nil {
 		return none, err
 	}
-	addrs, err := resolve(ctx, o.Token.Addrs)
-	if err != nil {
-		return none, err
+	addrs := o.Token.Addrs
+	if !proxied(o.Ways, addrs) { // a proxy resolves the names itself
+		if addrs, err = resolve(ctx, addrs); err != nil {
+			return none, err
+		}
 	}
 	host, _ := os.Hostname() // for people's orientation only
-	ctx, cancel := context.WithTimeout(ctx, enrolTime+time.Duration(len(addrs)-1)*dialTime)
+	ctx, cancel := context.WithTimeout(ctx, enrolTime)
 	defer cancel()
-	res, err := uplink.Enrol(ctx, o.Socket, addrs, o.Token.Pin, uplink.EnrolRequest{
+	res, err := uplink.Enrol(ctx, o.Ways, addrs, o.Token.Pin, uplink.EnrolRequest{
 		TokenID: o.Token.ID, Secret: o.Token.Secret, CSR: csr,
-		Hostname: host, OS: runtime.GOOS + "/" + runtime.GOARCH, Version: o.Version,
+		Hostname: host, OS: runtime.GOOS + "/" + runtime.GOARCH, Version: o.Version, Site: o.Site,
 	})
-	if err != nil {
+	if err := o.waits(err); err != nil {
 		return res, err
 	}
 	if err := setAside(o.Dir, time.Now()); err != nil {
+		return res, fmt.Errorf("%w: %w", ErrNotStored, err)
+	}
+	if err := proxy.Store(o.Dir, o.Proxy); err != nil {
 		return res, fmt.Errorf("%w: %w", ErrNotStored, err)
 	}
 	info := identity.Info{Agent: res.Agent, Client: res.Client, Site: res.Site, Region: res.Region, Addrs: o.Token.Addrs, Policy: o.Policy}
 	if _, err := identity.SaveBundle(o.Dir, key, res.Chain, res.Trust, info); err != nil {
 		return res, fmt.Errorf("%w: %w", ErrNotStored, err)
 	}
+	_ = identity.DropPending(o.Dir) // a key that is in use is never asked with again
 	return res, nil
 }
 
-// fit says whether Dir can take a new identity now.
-func fit(o JoinOptions) error {
+// proxied says whether one of addrs is reached by a proxy, or may be: an error of
+// the choice is Enrol's to report.
+func proxied(ways uplink.Ways, addrs []string) bool {
+	for _, a := range addrs {
+		if ways.Proxy == nil {
+			return false
+		}
+		if u, err := ways.Proxy(a); u != nil || err != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Fit says whether o.Dir can take a new identity now. Errors are [ErrState].
+func Fit(o JoinOptions) error {
 	if err := identity.PrepareDir(o.Dir); err != nil {
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}

@@ -43,11 +43,13 @@ func (m *mind) set(cfg fleet.Config) {
 }
 
 // setSites tells over how many sites the askings of a check are spread, on
-// which its real interval depends.
-func (m *mind) setSites(n int) {
+// which its real interval depends, and by how much each is stretched to spare the
+// line (nil: none is).
+func (m *mind) setSites(n int, stretch func(uint32) float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.v.SetSites(n)
+	m.v.SetStretch(stretch)
 	m.nudge()
 }
 
@@ -179,7 +181,7 @@ func (a *Agent) watch(ctx context.Context) {
 			return
 		case <-report.C:
 			h := a.health()
-			if h.RefsOK != told.RefsOK || h.Voting != told.Voting || h.Why != told.Why || time.Since(toldAt) > 10*time.Second {
+			if h.RefsOK != told.RefsOK || h.Voting != told.Voting || h.Why != told.Why || h.Routed != told.Routed || h.Stretch != told.Stretch || time.Since(toldAt) > 10*time.Second {
 				if a.client.Report(h) {
 					told, toldAt = h, time.Now()
 				}

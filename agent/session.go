@@ -24,6 +24,7 @@ func (s session) Hello() uplink.Hello {
 		Version: s.a.o.Version, OS: runtime.GOOS + "/" + runtime.GOARCH, Hostname: host,
 		Runs: s.a.spool.Runs(), Config: s.a.mind.config().ID, Roster: s.a.state.rosterVersion(),
 		Health: s.a.health(), Standing: s.a.mind.standing(), Metered: s.a.o.Metered,
+		Machine: s.a.machine,
 	}
 }
 
@@ -31,13 +32,19 @@ func (s session) Hello() uplink.Hello {
 // Roster right after it.
 func (s session) Welcome(w uplink.Welcome) {
 	a := s.a
-	a.log.Info("connected", "network", w.Network.Name)
+	a.log.Info("connected", "network", w.Network.Name, "transport", w.Transport, eventKey, eventRegained)
+	a.kept.Store(nil)
 	if err := a.reinstate(); err != nil {
 		a.log.Error("begin again after a revocation", "err", err)
 	}
 	if err := a.state.setNetwork(w.Network); err != nil {
 		a.log.Error("store network", "err", err)
 	}
+	select {
+	case a.greeted <- struct{}{}:
+	default:
+	}
+	a.onLine(w)
 }
 
 // Config puts a pushed configuration in force: first on disk, so that a
@@ -58,7 +65,7 @@ func (s session) Roster(r fleet.Roster) {
 	if err := s.a.state.setRoster(r); err != nil {
 		s.a.log.Error("store roster", "err", err)
 	}
-	s.a.rephase()
+	s.a.replan(true)
 	s.a.tellGossip(s.a.health())
 }
 
@@ -79,14 +86,17 @@ func (s session) Ask(ask uplink.Ask) {
 }
 
 func (s session) Disconnected(err error) {
-	switch {
+	switch k := keptOut(err); {
+	case k != nil:
+		s.a.kept.Store(k)
+		s.a.log.Error(k.Code+" "+k.Text, "fix", k.Fix)
 	case errors.Is(err, uplink.ErrRevoked):
-		s.a.log.Error(idleText, "err", err)
+		s.a.log.Error(idleText, "err", err, eventKey, eventRevoked)
 		if err := s.a.retire(time.Now()); err != nil {
 			s.a.log.Error("remember the revocation", "err", err)
 		}
 	case err != nil:
-		s.a.log.Warn("collector away; going on with the stored configuration", "err", err)
+		s.a.log.Warn("collector away; going on with the stored configuration", "err", err, eventKey, eventLost)
 	}
 }
 
@@ -104,14 +114,15 @@ func (s session) Stream(src netip.Addr, c net.Conn) { s.a.gossip.Stream(src, c) 
 // adopt puts cfg into force in the schedule and the mind.
 func (a *Agent) adopt(cfg fleet.Config) {
 	a.mind.set(cfg)
-	a.rephase()
+	a.replan(true)
 }
 
 // rephase gives the schedule what it staggers by.
 func (a *Agent) rephase() {
-	seat, sites := a.seat(), a.state.sites()
-	a.sched.Set(*a.mind.config(), seat.Slot, max(1, sites))
-	a.mind.setSites(max(1, sites))
+	seat, sites := a.seat(), max(1, a.state.sites())
+	cfg, by := a.purse.stretched(a.mind.config(), sites)
+	a.sched.Set(*cfg, seat.Slot, sites)
+	a.mind.setSites(sites, by)
 }
 
 // health is what this agent tells of itself.
@@ -122,6 +133,7 @@ func (a *Agent) health() uplink.Health {
 		Spool: st.Pending, Dropped: a.dropped.Load() + st.Dropped, RSS: residentBytes(), CPU: a.cpu(),
 		Offset: time.Duration(a.offset.Load()),
 	}
+	a.purse.tell(&h, a.now())
 	if a.idle() {
 		h.Voting, h.Why, h.RefsOK, h.RefsAsked = false, "revoked", 0, 0
 	}

@@ -70,12 +70,16 @@ func load[T any](dir, name string, into *T) error {
 }
 
 // store writes v so that a crash leaves the old or the new content, never half.
-func (s *state) store(name string, v any) error {
+func (s *state) store(name string, v any) error { return keep(s.dir, name, v) }
+
+// keep replaces a file of dir by v as JSON, mode 0600: a crash leaves the old or
+// the new.
+func keep(dir, name string, v any) error {
 	src, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", name, err)
 	}
-	tmp, err := os.CreateTemp(s.dir, name+".*")
+	tmp, err := os.CreateTemp(dir, name+".*")
 	if err != nil {
 		return fmt.Errorf("store %s: %w", name, err)
 	}
@@ -84,7 +88,7 @@ func (s *state) store(name string, v any) error {
 	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return fmt.Errorf("store %s: %w", name, err)
 	}
-	return os.Rename(tmp.Name(), filepath.Join(s.dir, name))
+	return os.Rename(tmp.Name(), filepath.Join(dir, name))
 }
 
 func (s *state) config() *fleet.Config {

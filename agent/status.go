@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"sync"
 	"time"
 
@@ -32,7 +34,9 @@ type Status struct {
 	Version   string                `json:"version"`
 	Started   time.Time             `json:"started"`
 	Connected bool                  `json:"connected"`
-	Revoked   time.Time             `json:"revoked,omitzero"` // when the collector said so; then nothing is asked here
+	Transport string                `json:"transport,omitempty"` // quic, tcp, "tcp by proxy"; "" while not connected
+	KeptOut   *KeptOut              `json:"kept_out,omitempty"`  // why the collector does not let it in; what is seen is kept on disk
+	Revoked   time.Time             `json:"revoked,omitzero"`    // when the collector said so; then nothing is asked here
 	Network   string                `json:"network"`
 	Config    uint64                `json:"config"`
 	Until     time.Time             `json:"certificate_until"`
@@ -40,6 +44,8 @@ type Status struct {
 	Spool     spool.Stats           `json:"spool"`
 	Checks    []vantage.CheckStatus `json:"checks"`
 	Members   []cluster.Member      `json:"members"`
+	Traffic   Traffic               `json:"traffic"`
+	SeenFrom  string                `json:"seen_from,omitempty"` // the address that the collector sees; "" not told
 }
 
 // Status tells how the agent is doing now.
@@ -48,9 +54,9 @@ func (a *Agent) Status() Status {
 	return Status{
 		Schema: "picket.agent-status/v1", Time: time.Now(),
 		Agent: info.Agent, Client: info.Client, Site: info.Site, Version: a.o.Version, Started: a.started,
-		Connected: a.client.Connected(), Revoked: a.revokedAt(), Network: a.state.networkName(), Config: a.mind.config().ID,
+		Connected: a.client.Connected(), Transport: a.client.Transport(), KeptOut: a.kept.Load(), Revoked: a.revokedAt(), Network: a.state.networkName(), Config: a.mind.config().ID,
 		Until: a.bundle.NotAfter(), Health: a.health(), Spool: a.spool.Stats(),
-		Checks: a.mind.checks(), Members: a.members(),
+		Checks: a.mind.checks(), Members: a.members(), Traffic: a.trafficStatus(), SeenFrom: a.seenFrom(),
 	}
 }
 
@@ -132,6 +138,8 @@ func (a *Agent) serveStatus(ctx context.Context, l net.Listener) error {
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(a.Status())
 	})
+	mux.HandleFunc("GET /log", func(w http.ResponseWriter, _ *http.Request) { w.Write(a.tail.lines.text()) })
+	mux.HandleFunc("GET /goroutines", func(w http.ResponseWriter, _ *http.Request) { pprof.Lookup("goroutine").WriteTo(w, 2) })
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
 	defer context.AfterFunc(ctx, func() { srv.Close() })()
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -149,15 +157,29 @@ var ErrNotYours = errors.New("it belongs to another user")
 // AskStatus asks the agent that runs on dir how it is doing. errors.Is:
 // [ErrNotRunning], [ErrNotYours].
 func AskStatus(ctx context.Context, dir string) (Status, error) {
+	var s Status
+	b, err := askAgent(ctx, dir, "/status")
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return Status{}, fmt.Errorf("read status: %w", err)
+	}
+	return s, nil
+}
+
+// askAgent asks the agent that runs on dir for one path of its socket. Errors are
+// those of [AskStatus].
+func askAgent(ctx context.Context, dir, path string) ([]byte, error) {
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(dir, socketName))
 		},
 	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent/status", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent"+path, nil)
 	if err != nil {
-		return Status{}, err
+		return nil, err
 	}
 	res, err := client.Do(req)
 	if e, ok := errors.AsType[*url.Error](err); ok {
@@ -165,14 +187,17 @@ func AskStatus(ctx context.Context, dir string) (Status, error) {
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return Status{}, fmt.Errorf("%w: %w", ErrNotYours, err)
+		return nil, fmt.Errorf("%w: %w", ErrNotYours, err)
 	case err != nil:
-		return Status{}, fmt.Errorf("%w: %w", ErrNotRunning, err)
+		return nil, fmt.Errorf("%w: %w", ErrNotRunning, err)
 	}
 	defer res.Body.Close()
-	var s Status
-	if err := json.NewDecoder(http.MaxBytesReader(nil, res.Body, stateLimit)).Decode(&s); err != nil {
-		return Status{}, fmt.Errorf("read status: %w", err)
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the agent answers %s: another version?", res.Status)
 	}
-	return s, nil
+	b, err := io.ReadAll(http.MaxBytesReader(nil, res.Body, stateLimit))
+	if err != nil {
+		return nil, fmt.Errorf("read the agent's answer: %w", err)
+	}
+	return b, nil
 }

@@ -91,7 +91,7 @@ func (a *Agent) try(ctx context.Context, t uplink.Try) (uplink.Tried, bool) {
 	for _, spec := range refs {
 		spec.Timeout = tryReference
 		go func() {
-			o := a.prober.Probe(ctx, spec).Outcome
+			o := a.probe(ctx, spec).Outcome
 			answers <- o == probes.Up || o == probes.Degraded
 		}()
 	}

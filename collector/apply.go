@@ -205,7 +205,7 @@ func (c *Collector) tellAgents() {
 		}
 		gave := c.agents.given(s.Agent)
 		if gave.givenConfig != config && !c.agents.has(s.Agent, config) {
-			if cfg := c.registry.configFor(a.Client); c.server.Config(s.Agent, cfg) {
+			if cfg := c.registry.configFor(a.Client, a.Site); c.server.Config(s.Agent, cfg) {
 				c.agents.note(s.Agent, func(t *told) { t.givenConfig = cfg.ID })
 			}
 		}

@@ -48,13 +48,15 @@ type listener struct {
 	seats  int
 	hellos int
 	net    fleet.Network
+
+	machine uplink.Machine // never changed
 }
 
 func (l *listener) Hello() uplink.Hello {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.hellos++
-	return uplink.Hello{Version: "1", OS: "linux/amd64", Runs: l.Runs(), Config: l.config, Roster: l.roster}
+	return uplink.Hello{Version: "1", OS: "linux/amd64", Runs: l.Runs(), Config: l.config, Roster: l.roster, Machine: l.machine}
 }
 
 func (l *listener) Welcome(w uplink.Welcome) {
@@ -126,10 +128,10 @@ func sayingHello(t *testing.T, c *Collector) (l *listener, open func()) {
 	gate := make(chan struct{})
 	open = sync.OnceFunc(func() { close(gate) })
 	client := uplink.NewClient(uplink.ClientOptions{
-		Open: func() (net.PacketConn, error) {
+		Ways: uplink.Ways{Open: func() (net.PacketConn, error) {
 			pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
 			return &slowLine{PacketConn: pc, left: 30 << 10, open: gate}, err
-		},
+		}},
 		Addrs: func() []string { return []string{c.o.Sockets.Agents.LocalAddr().String()} },
 		TLS:   b.ClientTLS(uplink.Protocol), Source: l, Handler: l, Log: slog.New(slog.DiscardHandler),
 	})
@@ -207,7 +209,7 @@ func TestWhoCouldNotBeToldIsToldLater(t *testing.T) {
 	first := c.registry.currentRoster().Version
 	l := &listener{}
 	client := uplink.NewClient(uplink.ClientOptions{
-		Open:  func() (net.PacketConn, error) { return net.ListenPacket("udp4", "127.0.0.1:0") },
+		Ways:  uplink.Ways{Open: func() (net.PacketConn, error) { return net.ListenPacket("udp4", "127.0.0.1:0") }},
 		Addrs: func() []string { return []string{c.o.Sockets.Agents.LocalAddr().String()} },
 		TLS:   b.ClientTLS(uplink.Protocol), Source: l, Handler: l, Log: slog.New(slog.DiscardHandler),
 	})

@@ -241,7 +241,7 @@ func TestManyMayApplyAndLookAtOnce(t *testing.T) {
 		wg.Go(func() {
 			for range 50 {
 				s.Targets()
-				c.registry.configFor("acme")
+				c.registry.configFor("acme", "acme/a")
 				c.publicAddrs()
 			}
 		})
@@ -282,7 +282,7 @@ func TestAgentsAreToldWhatIsTypical(t *testing.T) {
 	c := running(t, "targets:\n"+target("one")+"- {id: vpn, client: acme, host: 127.0.0.1, checks: [{kind: tcp, port: 9}]}\n")
 	c.registry.learned(map[string]time.Duration{"one/tcp": 80 * time.Millisecond, "vpn/tcp": 30 * time.Millisecond, "gone/tcp": time.Second})
 	for client, want := range map[string]time.Duration{"acme": 30 * time.Millisecond, "globex": 0} {
-		cfg := c.registry.configFor(client)
+		cfg := c.registry.configFor(client, client+"/a")
 		if cfg.Checks[0].Typical != 80*time.Millisecond || cfg.Checks[1].Typical != want {
 			t.Errorf("%s is told %+v", client, cfg.Checks)
 		}

@@ -82,7 +82,7 @@ func TestABackupComesBackWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := store.Inside{Format: 2, Users: 1, Open: 1, Waiting: 1}
+	want := store.Inside{Format: 4, Users: 1, Open: 1, Waiting: 1}
 	if m.Inside != want || m.Version != "1.2.3" || time.Since(m.Made) > time.Minute {
 		t.Errorf("the backup says of itself: %+v", m)
 	}

@@ -9,6 +9,12 @@
 //	                                              └── telemetry ── influx (verdicts, agents)
 //	web (page, API, operator verbs) asks all of them
 //
+// Beside the judge stand two rooms that know sites and no clouds: presence (on
+// which line a site is, which of its machines are elsewhere, who said goodbye and
+// why; whereabouts.go) and wan (whether the public address of a site that fell
+// silent still answers; wan.go). What the first says decides whose votes count;
+// what the second finds is evidence for the judge.
+//
 // # What holds back whom
 //
 // Results hold back their agent and nobody else: ingest returns to the uplink
@@ -44,6 +50,7 @@ import (
 	"picket/collector/detect"
 	"picket/collector/influx"
 	"picket/collector/store"
+	"picket/collector/wan"
 	"picket/collector/web"
 	"picket/internal/cluster"
 	"picket/internal/fleet"
@@ -76,6 +83,8 @@ type Collector struct {
 	server    *uplink.Server
 	gossip    *cluster.Cluster
 	agents    *condition
+	where     *whereabouts
+	wan       *wan.Watcher // nil: not wanted
 	runs      *runs
 	changed   chan struct{} // the fleet changed; has room for one, never closed
 	refused   atomic.Uint64 // results that could not be true
@@ -117,6 +126,10 @@ func New(ctx context.Context, o Options) (_ *Collector, err error) {
 	if c.registry, err = openRegistry(ctx, c.store, o.File, cfg); err != nil {
 		return nil, err
 	}
+	if c.where, err = openWhereabouts(ctx, c.store, c.fleetChanged, c.log); err != nil {
+		return nil, err
+	}
+	c.registry.away = c.where.room.Away
 	if err := c.openInflux(); err != nil {
 		return nil, err
 	}
@@ -152,6 +165,7 @@ func (c *Collector) wire(ctx context.Context, cfg fleet.Config) error {
 	}})
 	c.judge = newJudge(engine, c.decided)
 	c.alerts.look.snapshot = c.judge.snapshot
+	c.wan = c.openWAN()
 	open, err := c.alerts.restore(ctx, c.started)
 	if err != nil {
 		return err
@@ -166,8 +180,8 @@ func (c *Collector) wire(ctx context.Context, cfg fleet.Config) error {
 		return err
 	}
 	c.server, err = uplink.NewServer(uplink.ServerOptions{
-		Socket: c.o.Sockets.Agents, Authority: c.authority, Check: c.registry.check, Handler: sessions{c},
-		Name: fleet.CollectorID, ResetKey: resetKey, Log: c.log,
+		Socket: c.o.Sockets.Agents, Listener: c.o.Sockets.AgentsTCP, Authority: c.authority, Check: c.registry.check, Handler: sessions{c},
+		Clone: c.cloned, Name: fleet.CollectorID, ResetKey: resetKey, Log: c.log,
 	})
 	if err != nil {
 		return err
@@ -214,6 +228,8 @@ func (c *Collector) Run(ctx context.Context) error {
 	g.Go(func() error { c.telemetry.run(ctx); return nil })
 	g.Go(func() error { return ended(ctx, c.alerts.sender.Run(ctx)) })
 	g.Go(func() error { c.keepFleet(ctx); return nil })
+	g.Go(func() error { c.where.run(ctx); return nil })
+	g.Go(func() error { c.wan.Run(ctx); return nil })
 	g.Go(func() error { c.keepPoints(ctx); return nil })
 	g.Go(func() error { return c.keepHouse(ctx) })
 	g.Go(func() error { return c.servePages(ctx) })
@@ -261,6 +277,7 @@ func (c *Collector) decided(now time.Time, e detect.Event) {
 		c.log.Log(context.Background(), level, "incident "+string(e.What), "id", i.ID, "kind", i.Kind, "state", i.State, "title", i.Title,
 			"sites", fmt.Sprintf("%d/%d", i.DownSites, i.Sites), "reason", i.Reason.Code)
 		c.telemetry.incident(i)
+		c.noteWAN(i)
 		c.alerts.changed(i)
 	case detect.VerdictEvent:
 		c.telemetry.verdict(e)

@@ -79,7 +79,7 @@ func newInquirer(o inquirerOptions) *inquirer {
 // newInquirerOf makes the inquirer of a collector whose parts are wired.
 func newInquirerOf(c *Collector) *inquirer {
 	return newInquirer(inquirerOptions{
-		Config: c.registry.currentConfig, Provider: source{c}.Provider, Sites: c.registry.sites, Ready: c.server.CanTry, Try: c.server.Try,
+		Config: c.registry.currentConfig, Provider: source{c}.Provider, Sites: c.registry.freshSites, Ready: c.server.CanTry, Try: c.server.Try,
 		Snapshot: c.judge.snapshot, Audit: source{c}.audit, Log: c.log,
 	})
 }

@@ -153,12 +153,17 @@ func firstUser(ctx context.Context, db *store.Store, o PrepareOptions, now time.
 	return 0, db.Audit(ctx, store.Entry{At: now, Actor: "setup", Action: "user.create", Subject: o.Admin, Detail: "role admin"})
 }
 
+// firstTokenLife is longer than that of other tokens for one agent: who sets up a
+// collector first starts it, and then installs an agent.
+const firstTokenLife = 24 * time.Hour
+
 // firstToken makes the join token of the first site.
 func firstToken(ctx context.Context, db *store.Store, authority *identity.Authority, o PrepareOptions, done *Prepared) error {
 	if o.Site == "" {
 		return nil
 	}
-	t, err := db.CreateToken(ctx, store.NewToken{Client: o.Client, Site: o.Site, Region: o.Region, Network: o.Network})
+	t, err := db.CreateToken(ctx, store.NewToken{Client: o.Client, Site: o.Site, Region: o.Region, Network: o.Network,
+		By: "setup", Expires: time.Now().Add(firstTokenLife)})
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,8 @@ type registry struct {
 	store *store.Store
 	blind [32]byte // key of the opaque site names; drawn anew at each start
 
+	away func(agent string) (time.Time, bool) // since when an agent is elsewhere; set before it is used
+
 	applying sync.Mutex // held while a configuration is put into force
 
 	mu       sync.RWMutex // guards the fields below
@@ -44,7 +46,7 @@ type registry struct {
 
 func openRegistry(ctx context.Context, s *store.Store, file *config.File, current fleet.Config) (*registry, error) {
 	r := &registry{
-		store: s, file: file, current: &current, metered: map[string]bool{}, given: map[string]map[uint32]bool{}, hello: map[string]time.Time{},
+		store: s, away: func(string) (time.Time, bool) { return time.Time{}, false }, file: file, current: &current, metered: map[string]bool{}, given: map[string]map[uint32]bool{}, hello: map[string]time.Time{},
 		networks: map[uint32]fleet.Network{}, configs: map[uint64]*fleet.Config{current.ID: &current},
 	}
 	rand.Read(r.blind[:]) // never fails
@@ -198,11 +200,12 @@ var unknownConfig = fleet.Config{
 
 // configFor is the current configuration as agents of client may see it: the
 // private targets of other clients are left out, and their checks are blank
-// places, so that indexes mean the same everywhere. With it goes what is typical
-// of each check in the fleet just then.
-func (r *registry) configFor(client string) *fleet.Config {
+// places, so that indexes mean the same everywhere. With it go what is typical of
+// each check in the fleet just then, and the budget of the agent's site.
+func (r *registry) configFor(client, site string) *fleet.Config {
 	r.mu.RLock()
 	cfg, typical := *r.current, r.typical
+	cfg.Budget = r.file.BudgetOf(site)
 	r.mu.RUnlock()
 	foreign := map[string]bool{}
 	mine := make([]fleet.Target, 0, len(cfg.Targets))
@@ -353,8 +356,11 @@ func (r *registry) sites() []detect.Site {
 		}
 		s := byID[a.Site]
 		if s == nil {
-			s = &detect.Site{ID: a.Site, Client: a.Client, Region: a.Region, Network: a.Network}
+			s = &detect.Site{ID: a.Site, Client: a.Client, Region: a.Region, Network: a.Network, HostedBy: a.HostedBy}
 			byID[a.Site] = s
+		}
+		if _, away := r.away(id); away {
+			continue // a machine that was carried away is no witness of its site
 		}
 		said := r.hello[id]
 		if said.IsZero() && latest[a.Site].IsZero() || said.After(latest[a.Site]) {

@@ -2,17 +2,10 @@ package collector
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"net"
 	"net/netip"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
-	"picket/collector/detect"
 	"picket/collector/store"
 	"picket/internal/fleet"
 	"picket/internal/uplink"
@@ -20,84 +13,6 @@ import (
 
 // sessions is the collector as the uplink sees it.
 type sessions struct{ c *Collector }
-
-// Enrol redeems a token and signs the agent's key. The request is tried before
-// the token is spent, so that a broken one costs nothing.
-func (s sessions) Enrol(ctx context.Context, remote netip.AddrPort, r uplink.EnrolRequest) (uplink.EnrolResponse, error) {
-	c, now, id := s.c, time.Now(), ulid.Make().String()
-	chain, err := c.authority.SignAgent(r.CSR, id, now)
-	if err != nil {
-		return uplink.EnrolResponse{}, &uplink.Refusal{Code: "csr", Message: "the certificate request was refused: " + err.Error()}
-	}
-	csr, err := x509.ParseCertificateRequest(r.CSR)
-	if err != nil {
-		return uplink.EnrolResponse{}, &uplink.Refusal{Code: "csr", Message: "the certificate request cannot be read"}
-	}
-	key := sha256.Sum256(csr.RawSubjectPublicKeyInfo)
-	a, err := c.store.Redeem(ctx, r.TokenID, r.Secret, store.NewAgent{
-		ID: id, NotAfter: notAfter(chain), Version: r.Version, OS: r.OS, Hostname: r.Hostname, Key: key[:],
-	}, now)
-	if err != nil {
-		return uplink.EnrolResponse{}, refuseToken(err)
-	}
-	if a.ID != id { // joined before; the first answer was lost on the way
-		if chain, err = c.authority.SignAgent(r.CSR, a.ID, now); err != nil {
-			return uplink.EnrolResponse{}, err
-		}
-	}
-	c.registry.enrolled(a) // at once: the agent comes back to say hello in a moment
-	c.fleetChanged()
-	network, err := c.registry.network(ctx, remote.Addr(), a.Declared)
-	if err != nil {
-		return uplink.EnrolResponse{}, err
-	}
-	return uplink.EnrolResponse{
-		Outlook: s.outlook(ctx, detect.Site{ID: a.Site, Client: a.Client, Region: a.Region, Network: network}),
-		Agent:   a.ID, Site: a.Site, Client: a.Client, Region: a.Region, Chain: chain, Trust: c.authority.Root(), Network: network,
-	}, nil
-}
-
-// outlookWithin is how long an enrolment waits to hear what the site adds.
-const outlookWithin = 500 * time.Millisecond
-
-// outlook says for whoever installs the site what it adds; "" if nothing can be
-// said now: an enrolment does not depend on it.
-func (s sessions) outlook(ctx context.Context, site detect.Site) string {
-	ctx, cancel := context.WithTimeout(ctx, outlookWithin)
-	defer cancel()
-	o, err := s.c.judge.outlook(ctx, site)
-	if err != nil {
-		return ""
-	}
-	return o.Sentence()
-}
-
-// notAfter is the end of the certificate at the head of a chain in PEM.
-func notAfter(chain []byte) time.Time {
-	block, _ := pem.Decode(chain)
-	if block == nil {
-		return time.Time{}
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return time.Time{}
-	}
-	return cert.NotAfter
-}
-
-func refuseToken(err error) error {
-	for cause, r := range map[error]uplink.Refusal{
-		store.ErrTokenExpired: {Code: "token_expired", Message: "the join token has expired"},
-		store.ErrTokenUsed:    {Code: "token_used", Message: "the join token is used up"},
-		store.ErrTokenRevoked: {Code: "token_revoked", Message: "the join token was revoked"},
-		store.ErrTokenUnknown: {Code: "token_unknown", Message: "this collector has no such join token"},
-	} {
-		if errors.Is(err, cause) {
-			return &r
-		}
-	}
-	return err
-}
 
 func (s sessions) Hello(ctx context.Context, agent string, remote netip.AddrPort, h uplink.Hello) (uplink.Welcome, error) {
 	c, now := s.c, time.Now()
@@ -114,13 +29,14 @@ func (s sessions) Hello(ctx context.Context, agent string, remote netip.AddrPort
 	for i, r := range h.Runs {
 		runs[i] = r.ID
 	}
-	w := uplink.Welcome{Network: network, Trust: c.authority.Root()}
+	spare := c.where.hello(ctx, a, c.registry.line(remote.Addr()), now)
+	w := uplink.Welcome{Network: network, Trust: c.authority.Root(), Remote: remote.Addr().Unmap().WithZone(""), Spare: spare || h.Metered || c.registry.metersLine(remote.Addr())}
 	if w.Marks, err = c.store.Marks(ctx, agent, runs); err != nil {
 		return w, err
 	}
 	// From here on the agent is told by keepFleet too, behind the welcome: what
 	// changes after these lines reaches it, however slow its line is.
-	cfg, roster := c.registry.configFor(a.Client), c.registry.rosterFor(a.Client)
+	cfg, roster := c.registry.configFor(a.Client, a.Site), c.registry.rosterFor(a.Client)
 	if cfg.ID != h.Config {
 		w.Config = cfg
 	}
@@ -131,6 +47,7 @@ func (s sessions) Hello(ctx context.Context, agent string, remote netip.AddrPort
 		if t.config != h.Config {
 			t.config, t.refused = h.Config, "" // a refusal was of another one
 		}
+		t.remote = remote.Addr().Unmap().WithZone("")
 		t.health, t.givenConfig, t.givenRoster = h.Health, cfg.ID, roster.Version
 	})
 	c.judge.hello(agent, first, away, h)
@@ -198,13 +115,23 @@ func (s sessions) Packet(src netip.Addr, b []byte)            { s.c.gossip.Packe
 func (s sessions) Stream(src netip.Addr, conn net.Conn)       { s.c.gossip.Stream(src, conn) }
 
 func (s sessions) Seen(agent string) {
-	s.c.registry.saw(agent, time.Now())
+	now := time.Now()
+	s.c.registry.saw(agent, now)
+	s.c.where.room.Heard(now, agent)
 	s.c.judge.contact(agent)
 }
 
 func (s sessions) Health(agent string, h uplink.Health) {
 	s.c.judge.health(agent, h)
-	s.c.agents.note(agent, func(t *told) { t.health = h })
+	var remote netip.Addr
+	s.c.agents.note(agent, func(t *told) { t.health, remote = h, t.remote })
+	s.c.healthWAN(agent, h.Routed, remote)
+}
+
+// Doctor keeps the latest report of an agent about itself, in memory: agents
+// repeat it with each session.
+func (s sessions) Doctor(agent string, d uplink.Doctor) {
+	s.c.agents.note(agent, func(t *told) { t.doctor = d })
 }
 
 func (s sessions) Applied(agent string, config uint64, refused string) {
@@ -229,8 +156,15 @@ func (s sessions) Renew(ctx context.Context, agent string, csr []byte) ([]byte, 
 }
 
 func (s sessions) Gone(agent string, clean bool, reason string) {
-	if clean {
-		s.c.judge.goodbye(agent, reason)
+	if !clean {
+		s.c.where.room.Gone(time.Now(), agent, "")
+		return
+	}
+	reason = byeReason(reason)
+	s.c.where.room.Gone(time.Now(), agent, reason)
+	s.c.judge.goodbye(agent, byeWords(reason))
+	if a, ok := s.c.registry.agent(agent); ok && s.c.where.room.Empty(a.Site) {
+		s.c.wan.Stopped(a.Site)
 	}
 }
 

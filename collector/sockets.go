@@ -59,10 +59,11 @@ func publicURL(file *config.File, local net.Addr) string {
 
 // Sockets are the doors of a collector.
 type Sockets struct {
-	Agents net.PacketConn // UDP
-	Page   net.Listener   // the page and the API, plain; nil for none
-	Admin  net.Listener   // the operator's socket in the data directory
-	URL    string         // of the page for people; "" means http and Page's address
+	Agents    net.PacketConn // UDP
+	AgentsTCP net.Listener   // the same port number over TCP; nil for none
+	Page      net.Listener   // the page and the API, plain; nil for none
+	Admin     net.Listener   // the operator's socket in the data directory
+	URL       string         // of the page for people; "" means http and Page's address
 }
 
 // AdminSocket is the name of the operator's socket inside the data directory.
@@ -120,8 +121,8 @@ func Listen(file *config.File, dir string) (s Sockets, err error) {
 	case errors.Is(err, fs.ErrPermission):
 		return s, fmt.Errorf("%w: %w", ErrDataDir, err)
 	}
-	if s.Agents, err = net.ListenPacket("udp", file.Listen); err != nil {
-		return s, &AddressError{"listen", file.Listen, err}
+	if err := s.listenAgents(file); err != nil {
+		return s, err
 	}
 	if s.Page, err = net.Listen("tcp", file.HTTP); err != nil {
 		return s, &AddressError{"http", file.HTTP, err}
@@ -131,6 +132,33 @@ func Listen(file *config.File, dir string) (s Sockets, err error) {
 		return s, fmt.Errorf("%w: %w", ErrDataDir, err)
 	}
 	return s, nil
+}
+
+// listenAgents opens the agents' sockets: UDP, and TCP on the same port number for
+// sites where UDP is blocked. A free port is sought until both can have it.
+func (s *Sockets) listenAgents(file *config.File) (err error) {
+	for tries := 0; ; tries++ {
+		if s.Agents, err = net.ListenPacket("udp", file.Listen); err != nil {
+			return &AddressError{"listen", file.Listen, err}
+		}
+		if !file.ListenTCP {
+			return nil
+		}
+		local := s.Agents.LocalAddr().(*net.UDPAddr)
+		host, port, err := net.SplitHostPort(file.Listen)
+		if err != nil {
+			return &AddressError{"listen", file.Listen, err}
+		}
+		addr := net.JoinHostPort(host, strconv.Itoa(local.Port))
+		if s.AgentsTCP, err = net.Listen("tcp", addr); err == nil {
+			return nil
+		}
+		s.AgentsTCP = nil // not a typed nil
+		if port != "0" || tries >= 10 {
+			return &AddressError{"listen", addr + " (TCP)", fmt.Errorf("%w; without TCP (listen_tcp: false) agents behind firewalls that block UDP stay away", err)}
+		}
+		s.Agents.Close()
+	}
 }
 
 // prepareDir makes dir fit to keep keys. undo removes the directories that were
@@ -198,7 +226,7 @@ func (s Sockets) Close() error {
 	if s.Agents != nil {
 		errs = append(errs, s.Agents.Close())
 	}
-	for _, l := range []net.Listener{s.Page, s.Admin} {
+	for _, l := range []net.Listener{s.AgentsTCP, s.Page, s.Admin} {
 		if l != nil {
 			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
 				errs = append(errs, err)

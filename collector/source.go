@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -18,7 +18,6 @@ import (
 	"picket/collector/detect"
 	"picket/collector/store"
 	"picket/collector/web"
-	"picket/internal/identity"
 	"picket/internal/uplink"
 )
 
@@ -119,6 +118,7 @@ func (s source) Agents(ctx context.Context) ([]web.Agent, error) {
 		list[i] = web.Agent{
 			ID: a.ID, Client: a.Client, Site: a.Site, Network: a.Network.Name, Region: a.Region, Hostname: a.Hostname, OS: a.OS,
 			Version: a.Version, Enrolled: a.Created, Seen: a.Seen, NotAfter: a.NotAfter, Revoked: a.Revoked, Gossip: gossip[a.ID],
+			HostedBy: a.HostedBy,
 		}
 		if x, ok := sessions[a.ID]; ok {
 			list[i].Connected, list[i].Transport, list[i].Remote = true, x.Transport, x.Remote.String()
@@ -128,6 +128,7 @@ func (s source) Agents(ctx context.Context) ([]web.Agent, error) {
 			list[i].Seen = m.Seen // fresher than what is stored
 		}
 		s.c.agents.fill(&list[i])
+		s.c.where.fill(&list[i])
 	}
 	return list, nil
 }
@@ -143,36 +144,6 @@ func (s source) Unready(context.Context) []web.Unready {
 
 func (s source) Provider(id string) string { return s.c.file().ProviderName(id) }
 
-// CreateToken makes a join token and the command to paste.
-func (s source) CreateToken(ctx context.Context, by string, r web.TokenRequest) (web.Token, error) {
-	life, err := r.Lifetime()
-	if err != nil {
-		return web.Token{}, err
-	}
-	var until time.Time
-	if life > 0 {
-		until = time.Now().Add(life)
-	}
-	t, err := s.c.store.CreateToken(ctx, store.NewToken{
-		Client: r.Client, Site: r.Site, Region: r.Region, Network: r.Network, Expires: until, Uses: r.Uses,
-	})
-	if errors.Is(err, store.ErrName) {
-		return web.Token{}, &web.Error{Status: http.StatusBadRequest, Code: "token", What: "the token was not made", Why: err.Error()}
-	}
-	if err != nil {
-		return web.Token{}, err
-	}
-	token := identity.Token{Addrs: s.c.publicAddrs(), Pin: s.c.authority.Pin(), ID: t.ID, Secret: t.Secret}
-	if err := token.Valid(); err != nil {
-		return web.Token{}, &web.Error{Status: http.StatusInternalServerError, Code: "token", What: "the token was not made", Why: err.Error(),
-			Fix: "name the collector's public address in the configuration: public: [collector.example:4443]"}
-	}
-	text := token.String()
-	s.audit(ctx, by, "token.create", t.ID, fmt.Sprintf("%s, %d uses, until %s", t.Site, t.Uses, t.Expires.UTC().Format(time.RFC3339)))
-	s.c.log.Info("join token made", "by", by, "token", t.ID, "site", t.Site, "uses", t.Uses, "until", t.Expires)
-	return web.Token{Token: text, ID: t.ID, Site: t.Site, Command: "picket-agent join " + text, Expires: t.Expires, Uses: t.Uses}, nil
-}
-
 // Revoke ends an agent's membership: first for ever, then at once.
 func (s source) Revoke(ctx context.Context, by, agent string) error {
 	c := s.c
@@ -185,6 +156,7 @@ func (s source) Revoke(ctx context.Context, by, agent string) error {
 	}
 	c.registry.revoked(agent, time.Now())
 	c.latest.forget(agent)
+	c.where.room.Forget(agent)
 	c.fleetChanged()
 	c.server.Disconnect(agent, "revoked", "this agent was revoked")
 	s.audit(ctx, by, "agent.revoke", agent, "")
@@ -259,13 +231,19 @@ type condition struct {
 
 type told struct {
 	health  uplink.Health
+	remote  netip.Addr // where it is seen; zero: no hello yet
 	config  uint64
 	refused string
+	doctor  uplink.Doctor // zero: none yet
 	// givenConfig and givenRoster are what its session was given last, with the
 	// welcome or after it.
 	givenConfig, givenRoster uint64
 	// doubtful says that results of it were left out, and that the log knows.
 	doubtful bool
+	// clone is the machine that was refused last as a copy of this one, and
+	// cloneTold when the trail told of one.
+	clone     *web.Clone
+	cloneTold time.Time
 }
 
 func newCondition() *condition { return &condition{all: map[string]*told{}} }
@@ -300,5 +278,18 @@ func (c *condition) fill(a *web.Agent) {
 	}
 	h := t.health
 	a.Voting, a.Why, a.RefsOK, a.RefsAsked = h.Voting, h.Why, h.RefsOK, h.RefsAsked
+	if t.clone != nil && time.Since(t.clone.At) <= cloneShown {
+		clone := *t.clone
+		a.Clone = &clone
+	}
+	if h.TrafficMonth > 0 {
+		a.Traffic = &web.Traffic{Day: h.TrafficDay, Month: h.TrafficMonth, Stretch: h.Stretch}
+	}
 	a.Spool, a.Dropped, a.Offset, a.Config, a.Refused = h.Spool, h.Dropped, h.Offset, t.config, t.refused
+	if !t.doctor.At.IsZero() {
+		a.Doctor = &web.Doctor{At: t.doctor.At}
+		for _, f := range t.doctor.Findings {
+			a.Doctor.Findings = append(a.Doctor.Findings, web.Found{ID: f.ID, Level: f.Level.String(), Text: f.Text, Means: f.Means, Fix: f.Fix, Code: f.Code})
+		}
+	}
 }

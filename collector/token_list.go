@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,8 +19,8 @@ func (s source) Tokens(ctx context.Context) ([]web.JoinToken, error) {
 	}
 	list := make([]web.JoinToken, len(all))
 	for i, t := range all {
-		list[i] = web.JoinToken{ID: t.ID, Client: t.Client, Site: t.Site, Uses: t.Uses, Used: t.Used, Created: t.Created, Expires: t.Expires,
-			LastUsed: t.LastUsed, Revoked: t.Revoked}
+		list[i] = web.JoinToken{ID: t.ID, Kind: string(t.Kind), Client: t.Client, Site: t.Site, Uses: t.Uses, Used: t.Used, Created: t.Created, By: t.By,
+			Expires: t.Expires, LastUsed: t.LastUsed, LastFrom: t.LastFrom, LastNetwork: t.LastNetwork, Revoked: t.Revoked}
 	}
 	return list, nil
 }
@@ -36,7 +37,7 @@ func (s source) RevokeToken(ctx context.Context, by, id string) error {
 	if err != nil {
 		return err
 	}
-	s.audit(ctx, by, "token.revoke", id, fmt.Sprintf("%s, %d of %d uses", t.Site, t.Used, t.Uses))
+	s.audit(ctx, by, "token.revoke", id, fmt.Sprintf("%s, %d of %d uses", cmp.Or(t.Site, t.Client), t.Used, t.Uses))
 	s.c.log.Info("join token revoked", "by", by, "token", id, "site", t.Site)
 	return nil
 }

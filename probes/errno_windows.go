@@ -22,10 +22,6 @@ func troubleOf(errno syscall.Errno) trouble {
 		return troubleReset
 	case windows.WSAEHOSTUNREACH, windows.WSAEHOSTDOWN:
 		return troubleUnreach
-	case windows.WSAEMSGSIZE:
-		// go-ping's buffer is too small for an ICMP error, which quotes our
-		// packet: the only thing larger than the reply that we wait for.
-		return troubleUnreach
 	case windows.WSAENETUNREACH, windows.WSAENETDOWN, windows.WSAEAFNOSUPPORT:
 		return troubleNoRoute
 	case windows.WSAEMFILE, windows.WSAENOBUFS, windows.WSAEADDRNOTAVAIL, windows.WSAEADDRINUSE, windows.WSAEPROCLIM:

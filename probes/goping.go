@@ -1,3 +1,5 @@
+//go:build !windows
+
 package probes
 
 import (
@@ -35,8 +37,7 @@ const (
 	maxStrayRuns = 4
 )
 
-// Ping tries the unprivileged socket first, where the system has a working
-// one, then the raw socket.
+// Ping tries the unprivileged socket first, where it works, then the raw socket.
 func (g *goPing) Ping(ctx context.Context, addr netip.Addr, packets int, spacing, perPacket time.Duration) (Echoes, error) {
 	if g.strays.Load() >= maxStrayRuns {
 		return Echoes{}, &fault{LocalResources, errors.New("earlier pings are stuck in the network device's queue")}
@@ -51,17 +52,10 @@ func (g *goPing) Ping(ctx context.Context, addr netip.Addr, packets int, spacing
 	return g.run(ctx, addr, packets, spacing, perPacket, true)
 }
 
-// unprivileged says whether go-ping's datagram socket works here: Windows has
-// none, and on macOS an IPv4 reply comes with its IP header, which go-ping
-// does not expect.
+// unprivileged says whether go-ping's datagram socket works here: on macOS an
+// IPv4 reply comes with its IP header, which go-ping does not expect.
 func unprivileged(addr netip.Addr) bool {
-	switch runtime.GOOS {
-	case "windows":
-		return false
-	case "darwin":
-		return addr.Is6()
-	}
-	return true
+	return runtime.GOOS != "darwin" || addr.Is6()
 }
 
 // run pings over one socket.

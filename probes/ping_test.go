@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"os"
-	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -101,29 +100,11 @@ func TestPingsWaitForTheirTurnAndWaitingIsNotProbeTime(t *testing.T) {
 	}
 }
 
-func TestTallyCountsOnceAndInTime(t *testing.T) {
-	t0 := time.Now()
-	y := tally{limit: time.Second, sent: map[int]time.Time{}, rtts: map[int]time.Duration{}}
-	y.send(0, t0)
-	y.send(1, t0.Add(50*ms))
-	y.send(2, t0.Add(100*ms))
-	y.receive(1, t0.Add(60*ms))
-	y.receive(1, t0.Add(70*ms))   // a duplicate
-	y.receive(0, t0.Add(1100*ms)) // too late
-	y.receive(9, t0.Add(60*ms))   // never sent
-	if e := y.echoes(); e.Sent != 3 || len(e.RTTs) != 1 || e.RTTs[0] != 10*ms {
-		t.Errorf("%+v", e)
-	}
-}
-
 func TestPingLoopback(t *testing.T) {
 	p := New(Options{})
 	r := p.Probe(t.Context(), Spec{Kind: Ping, Host: "127.0.0.1", Packets: 5})
 	if r.Cause == LocalPermission {
 		t.Skip("this account may not ping (needs root, CAP_NET_RAW or net.ipv4.ping_group_range): " + r.Err)
-	}
-	if runtime.GOOS == "windows" && r.Cause != None {
-		t.Skip("raw sockets of Windows may not see the host's own replies")
 	}
 	want(t, r, Up, None)
 	if r.Sent != 5 || r.Received != 5 || r.RTT <= 0 || r.RTT > time.Second {
@@ -134,27 +115,4 @@ func TestPingLoopback(t *testing.T) {
 		wg.Go(func() { want(t, p.Probe(t.Context(), Spec{Kind: Ping, Host: "localhost", Packets: 2}), Up, None) })
 	}
 	wg.Wait()
-}
-
-func TestPingOfNobodyEndsInTime(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root, for a raw socket")
-	}
-	// 127.0.0.1 always answers, so the limit per packet is what is missed.
-	g := new(goPing)
-	ctx, cancel := context.WithTimeout(t.Context(), 400*ms)
-	defer cancel()
-	began := time.Now()
-	e, err := g.Ping(ctx, netip.MustParseAddr("127.0.0.1"), 3, 10*ms, time.Nanosecond)
-	if took := time.Since(began); err != nil || e.Sent == 0 || len(e.RTTs) != 0 || took > 600*ms {
-		t.Errorf("%+v, %v after %v", e, err, took)
-	}
-	gone, leave := context.WithCancel(t.Context())
-	leave()
-	if _, err := g.Ping(gone, netip.MustParseAddr("127.0.0.1"), 20, 50*ms, time.Second); err != nil {
-		t.Error(err)
-	}
-	if n := g.strays.Load(); n != 0 {
-		t.Errorf("%d strays", n)
-	}
 }

@@ -40,7 +40,8 @@ type Options struct {
 	// It must return when ctx ends. nil is a [net.Dialer]. Tests and simulated
 	// lines put their own here; pings do not pass through it.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Pinger sends the echo requests; nil is go-ping.
+	// Pinger sends the echo requests; nil is the ICMP calls of Windows there, and
+	// go-ping elsewhere.
 	Pinger Pinger
 	// Pings is how many pings run at once, the rest wait; 0 means 8.
 	Pings int
@@ -75,8 +76,9 @@ func New(o Options) *Prober {
 	} else {
 		p.resolver = &net.Resolver{PreferGo: true, Dial: guarded(o.Dial)}
 	}
+	p.dial = counting(p.dial)
 	if p.pinger == nil {
-		p.pinger = new(goPing)
+		p.pinger = newPinger()
 	}
 	return p
 }
@@ -138,8 +140,9 @@ func (p *Prober) Probe(ctx context.Context, s Spec) (res Result) {
 		r.end(ctx, &fault{LocalResources, fmt.Errorf("less than %v left to probe in", MinTimeout)})
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout())
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, meterKey{}, &r.meter), s.timeout())
 	defer cancel()
+	defer r.wired()
 	defer r.close()
 	r.end(ctx, kinds[s.Kind](r, ctx))
 	return
@@ -193,6 +196,7 @@ type run struct {
 	at      Layer    // the phase that is being tried; classify needs it
 	conn    net.Conn // what has to be closed at the end; may be nil
 	release func() bool
+	meter   meter // wire.go
 }
 
 // phase marks that the probe enters layer at, and returns the stopwatch that

@@ -329,6 +329,9 @@ type Result struct {
 	HasCert  bool
 	// Bytes is the size of the body that was read.
 	Bytes int
+	// Wire is what the probe cost the line: bytes of IP packets in both
+	// directions, counted and estimated (wire.go). It stays on the machine.
+	Wire int
 	// Family and Addr are the peer that was talked to last.
 	Family Family
 	Addr   netip.Addr

@@ -1,6 +1,6 @@
 // Command picket-agent watches cloud services from one site of a client and
-// tells its collector. It opens no port: everything goes over one outgoing UDP
-// flow.
+// tells its collector. It opens no port: everything goes over one outgoing flow,
+// QUIC or, where UDP is blocked, TLS over TCP.
 //
 // The commands live one to a file; this file holds what they share: the state
 // directory, the shape of errors, and the exit codes, which scripts and RMM
@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -20,6 +19,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"picket/cmd/picket-agent/daemon"
 )
 
 // version is set by the linker.
@@ -33,6 +34,8 @@ const (
 	exitPermission  = 3
 	exitAuth        = 4  // token, approval, revocation
 	exitNetwork     = 5  // collector unreachable
+	exitEnvironment = 6  // clock, disk
+	exitBlocked     = 7  // local security software
 	exitVersion     = 8  // protocol
 	exitDegraded    = 10 // ran well, found something degraded or unknown
 	exitDown        = 11 // ran well, found a failure
@@ -54,6 +57,9 @@ func (f *failure) Error() string {
 	}
 	if f.fix != "" {
 		s += "\n  fix: " + f.fix
+	}
+	if code := pageCode(f.what); code != "" {
+		s += "\n  help: picket-agent help " + code
 	}
 	return s
 }
@@ -101,10 +107,14 @@ func command() *cobra.Command {
 		Example: `  picket-agent join pk1_...        enrol this machine with the token of its site
   picket-agent run                 watch until stopped
   picket-agent status              how is it doing, who else is there
+  picket-agent doctor              what is wrong, and what to do
+  picket-agent help E105           what a code means
+  picket-agent service install     have the system run it, now and after each start
   picket-agent probe http https://example.com`,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(joinCommand(), runCommand(), statusCommand(), probeCommand())
+	root.AddCommand(joinCommand(), runCommand(), statusCommand(), doctorCommand(), probeCommand(), serviceCommand(), leavingCommand())
+	root.SetHelpCommand(helpCommand(root))
 	return root
 }
 
@@ -117,11 +127,8 @@ func defaultState() string {
 	if dir := os.Getenv("PICKET_AGENT_STATE"); dir != "" {
 		return dir
 	}
-	switch {
-	case runtime.GOOS == "windows":
-		return filepath.Join(os.Getenv("ProgramData"), "Picket", "agent")
-	case os.Geteuid() == 0:
-		return "/var/lib/picket-agent"
+	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
+		return daemon.Here().State
 	}
 	dir, err := os.UserConfigDir()
 	if err != nil {
@@ -129,5 +136,3 @@ func defaultState() string {
 	}
 	return filepath.Join(dir, "picket-agent")
 }
-
-func logger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"io/fs"
-	"net"
 
 	"github.com/spf13/cobra"
 
@@ -25,10 +24,33 @@ it, join with a new token, and start it.`,
 	}
 	state := stateFlag(cmd)
 	bind := cmd.Flags().String("bind", "", "local `address` of the line to the collector (default: any)")
-	metered := cmd.Flags().Bool("metered", false, "spare an expensive line: fewer heartbeats")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		log := logger(cmd.ErrOrStderr())
+	proxied := proxyFlag(cmd)
+	metered := cmd.Flags().Bool("metered", false, "spare an expensive line: fewer heartbeats, and probes within the budget of a metered day")
+	join := cmd.Flags().Bool("join", false, "join first if this machine has not, with the token in PICKET_TOKEN (for containers)")
+	life := lifeOf(cmd)
+	cmd.RunE = lived(life, func(cmd *cobra.Command, _ []string) error {
+		log := life.Logger()
 		_, err := identity.LoadBundle(*state)
+		if _, there, _ := agent.LoadWaiting(*state); *join && !there && errors.Is(err, identity.ErrNotEnrolled) {
+			if err := joinFirst(cmd, *state); err != nil {
+				return err
+			}
+			_, err = identity.LoadBundle(*state)
+		}
+		if errors.Is(err, identity.ErrNotEnrolled) {
+			if _, there, _ := agent.LoadWaiting(*state); there {
+				life.Ready() // waiting for an admin may take days: no service manager should
+			}
+			if waited, failed := awaitApproval(cmd.Context(), *state, *bind, *proxied, log); waited {
+				if cmd.Context().Err() != nil {
+					return nil // stopped while it waited
+				}
+				if failed != nil {
+					return failed
+				}
+				_, err = identity.LoadBundle(*state)
+			}
+		}
 		switch {
 		case errors.Is(err, identity.ErrNotEnrolled):
 			return &failure{exitAuth, "this machine is not enrolled (nothing in " + *state + ")", nil,
@@ -36,9 +58,16 @@ it, join with a new token, and start it.`,
 		case err != nil:
 			return &failure{exitPermission, "the identity in " + *state + " cannot be used", err, ""}
 		}
+		if err := noPassword(*state, *proxied); err != nil {
+			return err
+		}
+		ways, err := waysOf(*state, *bind, *proxied)
+		if err != nil {
+			return err
+		}
 		a, err := agent.New(agent.Options{
 			Dir:     *state,
-			Open:    func() (net.PacketConn, error) { return net.ListenPacket("udp", net.JoinHostPort(*bind, "0")) },
+			Ways:    ways,
 			Metered: *metered,
 			Version: version,
 			Log:     log,
@@ -52,6 +81,7 @@ it, join with a new token, and start it.`,
 		case err != nil:
 			return &failure{exitInternal, "cannot start", err, ""}
 		}
+		life.Ready()
 		err = a.Run(cmd.Context())
 		switch {
 		case errors.Is(err, agent.ErrState):
@@ -59,8 +89,7 @@ it, join with a new token, and start it.`,
 		case err != nil:
 			return &failure{exitInternal, "stopped with an error", err, ""}
 		}
-		log.Info("agent has stopped; what was not delivered is kept on disk")
 		return nil
-	}
+	})
 	return cmd
 }

@@ -21,13 +21,20 @@ func statusCommand() *cobra.Command {
 		Short: "Show how the agent of this machine is doing and whom it sees",
 		Long: `Show how the agent of this machine is doing and whom it sees.
 
-Exit code 0 means connected, 4 revoked, 5 that no agent answers, 10 not connected.`,
+Exit code 0 means connected, 4 revoked or a copy of another machine (E111), 8 too
+old or too new (E113), 5 that no agent answers, 10 not connected or waiting for
+approval (E112). With --rmm 1004, 1008, 1005 and 1010.`,
 		Args: cobra.NoArgs,
 	}
 	state := stateFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print everything as one JSON object")
+	rmm := cmd.Flags().Bool("rmm", false, "for remote monitoring tools: the verdict first, plain lines, exit codes + 1000")
+	cmd.MarkFlagsMutuallyExclusive("json", "rmm")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, err := agent.AskStatus(cmd.Context(), *state)
+		if *rmm {
+			return rmmStatus(cmd.OutOrStdout(), s, err, *state)
+		}
 		switch {
 		case errors.Is(err, agent.ErrNotYours):
 			return &failure{exitPermission, "the status socket in " + *state + " may only be opened by the agent's user", err, "run this as that user or as root"}
@@ -46,12 +53,45 @@ Exit code 0 means connected, 4 revoked, 5 that no agent answers, 10 not connecte
 		switch {
 		case !s.Revoked.IsZero():
 			return found(exitAuth)
+		case s.KeptOut != nil && s.KeptOut.Code == "E113":
+			return found(exitVersion)
+		case s.KeptOut != nil:
+			return found(exitAuth)
 		case !s.Connected:
 			return found(exitDegraded)
 		}
 		return nil
 	}
 	return cmd
+}
+
+// rmmStatus says in a few plain lines how the agent is; err is why it was not to
+// be asked.
+func rmmStatus(w io.Writer, s agent.Status, err error, state string) error {
+	if errors.Is(err, agent.ErrNotYours) {
+		return printRMM(w, exitPermission, []string{"UNKNOWN: the agent belongs to another user", "  fix: run this as root or administrator"})
+	}
+	if err != nil {
+		f, _ := errors.AsType[*failure](noAnswer(state, err))
+		return printRMM(w, f.code, []string{"FAIL: " + f.what, "  fix: " + f.fix})
+	}
+	line := fmt.Sprintf("%s, %d of %d references answer, %d results wait, %d lost, version %s",
+		oneLine(s.Network), s.Health.RefsOK, s.Health.RefsAsked, s.Spool.Pending, s.Health.Dropped, s.Version)
+	switch {
+	case !s.Revoked.IsZero():
+		return printRMM(w, exitAuth, []string{"FAIL " + s.Site + ": REVOKED since " + moment(s.Revoked), "  fix: " + comeBack(identity.Info{Client: s.Client, Site: s.Site}, state)})
+	case s.KeptOut != nil:
+		code := exitAuth
+		if s.KeptOut.Code == "E113" {
+			code = exitVersion
+		}
+		return printRMM(w, code, []string{"FAIL " + s.Site + ": " + s.KeptOut.Code + " " + oneLine(s.KeptOut.Text), "  fix: " + s.KeptOut.Fix})
+	case !s.Connected:
+		return printRMM(w, exitDegraded, []string{"WARN " + s.Site + ": not connected to the Picket server; results are kept", line, "  fix: picket-agent doctor"})
+	case !s.Health.Voting:
+		return printRMM(w, exitOK, []string{"PASS " + s.Site + ": connected, does not vote now (" + oneLine(s.Health.Why) + ")", line})
+	}
+	return printRMM(w, exitOK, []string{"PASS " + s.Site + ": connected, votes", line})
 }
 
 // noAnswer says why no agent answers on a state directory.
@@ -61,6 +101,10 @@ func noAnswer(state string, err error) error {
 		return &failure{exitAuth, "REVOKED: the collector does not accept this agent (" + b.AgentID() + ") since " + moment(at) + "; no agent runs", nil, comeBack(b.Info(), state)}
 	}
 	fix := "is this the right directory? name another with --state, or start it: picket-agent run --state " + state
+	if w, waits, _ := agent.LoadWaiting(state); waits && errors.Is(none, identity.ErrNotEnrolled) {
+		return &failure{exitDegraded, "E112 since " + moment(w.Since) + ": " + oneLine(w.Message), nil,
+			"an admin approves it on the collector: picket agent approve " + oneLine(w.Request) + "; then picket-agent run --state " + state + " finishes by itself"}
+	}
 	if errors.Is(none, identity.ErrNotEnrolled) {
 		fix = "no agent was enrolled there; is this the right directory? name another with --state, or enrol: picket-agent join --state " + state + " TOKEN"
 	}
@@ -110,6 +154,9 @@ func printStatus(w io.Writer, s agent.Status, state string) {
 	}
 	fmt.Fprintf(w, "Agent      %s  (client %s, site %s, version %s)\n", s.Agent, s.Client, s.Site, s.Version)
 	fmt.Fprintf(w, "Collector  %s, seen from %s\n", connected, oneLine(s.Network))
+	if k := s.KeptOut; k != nil {
+		fmt.Fprintf(w, "           %s %s\n  fix: %s\n", k.Code, oneLine(k.Text), k.Fix)
+	}
 	fmt.Fprintf(w, "Line       %d of %d references answer; ", s.Health.RefsOK, s.Health.RefsAsked)
 	if s.Health.Voting {
 		fmt.Fprintln(w, "votes")
@@ -117,6 +164,7 @@ func printStatus(w io.Writer, s agent.Status, state string) {
 		fmt.Fprintf(w, "does not vote: %s\n", s.Health.Why)
 	}
 	fmt.Fprintf(w, "Results    %d waiting for the collector (%d bytes), %d lost\n", s.Spool.Pending, s.Spool.Bytes, s.Health.Dropped)
+	fmt.Fprintf(w, "Traffic    %s\n", trafficWords(s.Traffic))
 	fmt.Fprintf(w, "Identity   certificate until %s, renews itself\n", s.Until.UTC().Format(time.DateOnly))
 	fmt.Fprintf(w, "Checks     %d, configuration %d\n", len(s.Checks), s.Config)
 	fmt.Fprintf(w, "Fleet      %d members\n", len(s.Members))

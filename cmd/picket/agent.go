@@ -16,7 +16,7 @@ import (
 )
 
 func agentCommand() *cobra.Command {
-	return group("agent", "The agents of the fleet", listAgents(), revokeAgent())
+	return group("agent", "The agents of the fleet", listAgents(), pendingAgents(), approveAgent(), denyAgent(), revokeAgent())
 }
 
 func listAgents() *cobra.Command {
@@ -44,21 +44,37 @@ func printAgents(out io.Writer, agents []web.Agent) error {
 		fmt.Fprintln(out, "No agents yet. Make a token for the first: picket token create --client CLIENT --site SITE")
 		return nil
 	}
-	t := newTable(out, "AGENT", "SITE", "SEEN ON", "STATE", "FLEET", "VERSION", "LAST SEEN")
+	t := newTable(out, "AGENT", "SITE", "SEEN ON", "STATE", "FLEET", "VERSION", "LAST SEEN", "DOCTOR", "NOTES")
 	for _, a := range agents {
-		state, seen := "away", "never"
-		switch {
-		case !a.Revoked.IsZero():
-			state = "revoked"
-		case a.Connected:
-			state = "connected"
+		state, seen := a.Presence(), "never"
+		if a.Clone != nil && a.Revoked.IsZero() {
+			state = "copied" // another machine came with its identity and was refused
 		}
 		if !a.Seen.IsZero() {
 			seen = time.Since(a.Seen).Truncate(time.Second).String() + " ago"
 		}
-		t.row(a.ID, a.Site, a.Network, state, a.Gossip, a.Version, seen)
+		notes := a.Notes(func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") })
+		t.row(a.ID, a.Site, a.Network, state, a.Gossip, a.Version, seen, doctorWord(a.Doctor), strings.Join(notes, "; "))
 	}
 	return t.Flush()
+}
+
+// doctorWord is what an agent's latest report about itself comes to.
+func doctorWord(d *web.Doctor) string {
+	if d == nil {
+		return "-"
+	}
+	count := map[string]int{}
+	for _, f := range d.Findings {
+		count[f.Level]++
+	}
+	switch {
+	case count["FAIL"] > 0:
+		return fmt.Sprintf("%d FAIL, %d WARN", count["FAIL"], count["WARN"])
+	case count["WARN"] > 0:
+		return fmt.Sprintf("%d WARN", count["WARN"])
+	}
+	return "well"
 }
 
 func revokeAgent() *cobra.Command {

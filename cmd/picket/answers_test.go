@@ -21,7 +21,7 @@ func TestJoinGivesARevokedMachineANewIdentity(t *testing.T) {
 	o := newOffice(t)
 	state := filepath.Join(o.dir, "a")
 	out, code := o.join(o.token(), "a")
-	if code != 0 || !strings.Contains(out, "trying 127.0.0.1:") {
+	if code != 0 || !strings.Contains(out, "udp (quic)   UDP") {
 		t.Fatalf("join: exit %d: %s", code, out)
 	}
 	old, err := identity.LoadBundle(state)

@@ -28,7 +28,7 @@ func apiTokenCommand() *cobra.Command {
 	asJSON := create.Flags().Bool("json", false, "print one JSON object")
 	create.MarkFlagRequired("role")
 	create.RunE = func(cmd *cobra.Command, args []string) error {
-		life, err := parseLife(*ttl, access.MaxTokenLife)
+		life, err := parseLife("--ttl", *ttl, access.MaxTokenLife)
 		if err != nil {
 			return err
 		}
@@ -48,8 +48,8 @@ func apiTokenCommand() *cobra.Command {
 	return group("apitoken", "Tokens by which programs use the API and /metrics", create, listAPITokens(), revokeAPIToken())
 }
 
-// parseLife reads a duration of more than nothing and at most most, with days.
-func parseLife(text string, most time.Duration) (time.Duration, error) {
+// parseLife reads the duration of a flag, more than nothing and at most most, with days.
+func parseLife(flag, text string, most time.Duration) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if days, ok := strings.CutSuffix(text, "d"); ok && err != nil {
 		var n uint64
@@ -57,7 +57,7 @@ func parseLife(text string, most time.Duration) (time.Duration, error) {
 		d = time.Duration(n) * 24 * time.Hour
 	}
 	if err != nil || d <= 0 || d > most {
-		return 0, &failure{exitUsage, fmt.Sprintf("--ttl %q is not a time of more than 0s and at most %dd", text, most/(24*time.Hour)), nil, "write a number and a unit, such as 24h or 7d"}
+		return 0, &failure{exitUsage, fmt.Sprintf("%s %q is not a time of more than 0s and at most %dd", flag, text, most/(24*time.Hour)), nil, "write a number and a unit, such as 24h or 7d"}
 	}
 	return d, nil
 }

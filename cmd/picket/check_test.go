@@ -83,7 +83,7 @@ func TestCheckOfAFleetOfOne(t *testing.T) {
 	agent.stop()
 	eventually(t, 10*time.Second, "the site is silent", func() bool {
 		out, _ := run1(t, exec.Command(binary(t, "picket"), "agent", "list", "--data", o.data))
-		return strings.Contains(out, "away")
+		return strings.Contains(out, "stopped")
 	})
 	if out, code := check("a", "--site", "acme/madrid"); code != exitUnsure || !strings.Contains(out, "no word") || !strings.Contains(out, "MISSING   contact with acme/madrid") {
 		t.Errorf("a site without contact: exit %d\n%s", code, out)

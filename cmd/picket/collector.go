@@ -27,7 +27,7 @@ With --config it applies that file. Without, it goes on with the configuration
 that was applied last in the data folder, by picket setup, picket config apply or
 --config; the folder keeps a copy. In a folder where nothing was ever applied it
 watches the embedded catalogue of public cloud endpoints, listens for agents on
-UDP 4443 and shows its page on http://127.0.0.1:8443.`,
+UDP and TCP 4443 and shows its page on http://127.0.0.1:8443.`,
 		Args: cobra.NoArgs,
 	}
 	path := cmd.Flags().String("config", "", "configuration `file` (default: the one applied last, else the embedded catalogue)")

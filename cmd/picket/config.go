@@ -44,6 +44,7 @@ func validateCommand() *cobra.Command {
 			fleet := file.Fleet()
 			fmt.Fprintf(cmd.OutOrStdout(), "ok: %d targets, %d checks, %d networks, %d alert routes\n",
 				len(fleet.Targets), len(fleet.Checks), len(file.Networks), len(file.Alerts))
+			printEstimates(cmd.OutOrStdout(), file)
 			return nil
 		},
 	}

@@ -100,7 +100,7 @@ func newKillWorld(t *testing.T) *killWorld {
 	t.Cleanup(web.Close)
 
 	var b strings.Builder
-	fmt.Fprintf(&b, "listen: %s\nhttp: %s\npoliteness: 0s\n", freeUDP(t), freeTCP(t))
+	fmt.Fprintf(&b, "listen: %s\nhttp: %s\npoliteness: 0s\ntraffic: {month: 1TB}\n", freeUDP(t), freeTCP(t))
 	fmt.Fprintf(&b, "influx: {url: %q, bucket: picket}\n", w.influx.URL)
 	b.WriteString("networks:\n  - {prefix: 127.0.0.1/32, name: AS64496 One}\n  - {prefix: 127.0.0.2/32, name: AS64497 Two}\n")
 	b.WriteString("providers:\n  - {id: cloud}\ntargets:\n")

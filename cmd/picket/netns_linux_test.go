@@ -202,7 +202,7 @@ func (w *natWorld) serve() {
 
 func (w *natWorld) alertFile() string { return filepath.Join(w.dir, "alerts") }
 
-func (w *natWorld) play(netns, name string, order targets) {
+func (w *natWorld) play(netns, name string, order targets) *process {
 	w.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -219,6 +219,7 @@ func (w *natWorld) play(netns, name string, order targets) {
 	}
 	p := start(w.t, name, cmd)
 	eventually(w.t, 5*time.Second, name+" serves", func() bool { return strings.Contains(p.out.String(), "serving") })
+	return p
 }
 
 func (w *natWorld) data() string { return filepath.Join(w.dir, "data") }

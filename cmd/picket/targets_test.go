@@ -21,6 +21,7 @@ type targets struct {
 	Webhook string   // host:port; "" for none
 	Secret  string   // the webhook's
 	Alerts  string   // file to which accepted alerts are appended, one JSON line each
+	Inspect string   // host:port of a box that ends TLS; "" for none
 }
 
 // serveTargets obeys the order until its standard input ends.
@@ -39,6 +40,12 @@ func serveTargets(order string) int {
 	}
 	if o.Webhook != "" {
 		if err := serveAt(o.Webhook, &webhook{order: o}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	if o.Inspect != "" {
+		if err := inspectAt(o.Inspect); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}

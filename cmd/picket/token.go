@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -18,56 +19,6 @@ import (
 
 func tokenCommand() *cobra.Command {
 	return group("token", "Join tokens, by which agents enrol", createToken(), listTokens(), revokeToken())
-}
-
-func createToken() *cobra.Command {
-	create := &cobra.Command{
-		Use:     "create --client CLIENT --site SITE",
-		Short:   "Make a join token for a site",
-		Example: "  picket token create --client acme --site madrid --region eu --network \"AS3352 Telefonica\"",
-		Args:    cobra.NoArgs,
-	}
-	data := dataFlag(create)
-	f := create.Flags()
-	var req web.TokenRequest
-	f.StringVar(&req.Client, "client", "", "client that the site belongs to (made if new)")
-	f.StringVar(&req.Site, "site", "", "site that the agent stands at (made if new)")
-	f.StringVar(&req.Region, "region", "", "vantage region: where the site is, such as eu-west")
-	f.StringVar(&req.Network, "network", "", "internet provider of the site, unless the config's table knows it")
-	f.StringVar(&req.TTL, "ttl", "24h", "how long the token may be used, at most 90d; units are s, m, h and d")
-	f.IntVar(&req.Uses, "uses", 1, "how many agents may join with it")
-	asJSON := f.Bool("json", false, "print one JSON object")
-	create.MarkFlagRequired("client")
-	create.MarkFlagRequired("site")
-	create.RunE = func(cmd *cobra.Command, _ []string) error {
-		if req.Uses < 1 {
-			return &failure{exitUsage, fmt.Sprintf("--uses %d makes no sense", req.Uses), nil, "a token is good for 1 to 10000 agents"}
-		}
-		life, err := parseLife(req.TTL, maxTTL)
-		if err != nil {
-			return err
-		}
-		req.TTL = life.String()
-		reply, err := collector.DialOperator(*data).Token(cmd.Context(), req)
-		if err != nil {
-			return explain(*data, "make a token", err)
-		}
-		made, err := identity.ParseToken(reply.Token)
-		if err != nil {
-			return &failure{exitInternal, "the collector made a token that cannot be read", err, "use a picket command of the collector's version"}
-		}
-		warnAddrs(cmd.ErrOrStderr(), made.Addrs)
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), reply)
-		}
-		w := cmd.OutOrStdout()
-		fmt.Fprintf(w, "Join token for %s, good for %d %s until %s:\n\n  %s\n\n", reply.Site, reply.Uses, plural(reply.Uses, "agent", "agents"),
-			utc(reply.Expires), reply.Token)
-		fmt.Fprintf(w, "Agents will dial %s.\n", strings.Join(made.Addrs, ", then "))
-		fmt.Fprintf(w, "On the machine at the site, run:\n\n  %s\n\nand then: picket-agent run\n", reply.Command)
-		return nil
-	}
-	return create
 }
 
 func listTokens() *cobra.Command {
@@ -95,7 +46,7 @@ func printTokens(out io.Writer, all []web.JoinToken, now time.Time) error {
 		fmt.Fprintln(out, "No join tokens. Make one: picket token create --client CLIENT --site SITE")
 		return nil
 	}
-	t := newTable(out, "TOKEN", "SITE", "STATE", "USES", "EXPIRES", "MADE", "LAST USED")
+	t := newTable(out, "TOKEN", "KIND", "FOR", "STATE", "USES", "EXPIRES", "MADE", "LAST USED")
 	for _, j := range all {
 		state, last := "good", "never"
 		switch {
@@ -107,9 +58,16 @@ func printTokens(out io.Writer, all []web.JoinToken, now time.Time) error {
 			state = "used up"
 		}
 		if !j.LastUsed.IsZero() {
-			last = utc(j.LastUsed)
+			last = strings.TrimSuffix(utc(j.LastUsed)+" from "+j.LastFrom, " from ")
+			if j.LastNetwork != "" {
+				last += " (" + j.LastNetwork + ")"
+			}
 		}
-		t.row(j.ID, j.Site, state, fmt.Sprintf("%d/%d", j.Used, j.Uses), utc(j.Expires), utc(j.Created), last)
+		made := utc(j.Created)
+		if j.By != "" {
+			made += " by " + j.By
+		}
+		t.row(j.ID, j.Kind, cmp.Or(j.Site, j.Client+", any site"), state, fmt.Sprintf("%d/%d", j.Used, j.Uses), utc(j.Expires), made, last)
 	}
 	return t.Flush()
 }

@@ -95,7 +95,7 @@ func TestAnAPITokenMayLiveAYear(t *testing.T) {
 	const day = 24 * time.Hour
 	for text, want := range map[string]time.Duration{"365d": 365 * day, "8760h": 365 * day, "90d": 90 * day, "30m": 30 * time.Minute,
 		"366d": 0, "8761h": 0, "0d": 0, "-1h": 0, "1y": 0, "": 0, "99999999999999999999d": 0} {
-		got, err := parseLife(text, access.MaxTokenLife)
+		got, err := parseLife("--ttl", text, access.MaxTokenLife)
 		if got != want || (err == nil) != (want > 0) {
 			t.Errorf("%q: %v %v", text, got, err)
 		}

@@ -81,7 +81,7 @@ func TestJoinRefuses(t *testing.T) {
 	}{
 		{"a token that was cut off while copying", good[:len(good)-7], "cut off", 2},
 		{"something that is no token", "hello", "no join token", 2},
-		{"a token of a collector with another key", foreign.String(), "not the collector of this token", 5},
+		{"a token of a collector with another key", foreign.String(), "not the Picket server of this token", 5},
 		{"an expired token", expired, "expired", 4},
 		{"a token that is used up", used, "used up", 4},
 	} {

@@ -83,7 +83,7 @@ func TestPasswordsAreKeptAsArgon2id(t *testing.T) {
 }
 
 func TestWhoMayWhat(t *testing.T) {
-	all := []Action{Look, Check, Probe, Enrol, Revoke, Manage}
+	all := []Action{Look, Check, Probe, Enrol, Revoke, Manage, Approve}
 	for _, c := range []struct {
 		p    Principal
 		want string
@@ -91,7 +91,7 @@ func TestWhoMayWhat(t *testing.T) {
 		{Principal{}, ""}, {Principal{Role: "root"}, ""}, {Principal{Role: Viewer}, ""},
 		{Principal{Role: Viewer, Client: "acme"}, "look check"},
 		{Principal{Role: Technician}, "look check probe enrol"},
-		{Principal{Role: Admin}, "look check probe enrol revoke manage"},
+		{Principal{Role: Admin}, "look check probe enrol revoke manage approve"},
 		{Visitor(), "look check probe enrol"},
 	} {
 		var may []string

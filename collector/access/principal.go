@@ -21,6 +21,9 @@ const (
 	Enrol  Action = "enrol"  // make join tokens
 	Revoke Action = "revoke" // end an agent's membership
 	Manage Action = "manage" // users, API tokens, the audit trail
+	// Approve decides about machines that asked to join with a tenant's token, and
+	// sees who they are.
+	Approve Action = "approve"
 )
 
 // Principal is who asks. The zero value may do nothing and sees nothing.

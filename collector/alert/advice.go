@@ -22,6 +22,8 @@ func surety(i *detect.Incident) string {
 		detect.Explained:     "it explains everything that fails now",
 		detect.LostContact:   "there is silence and nothing else",
 		detect.LineDown:      "there is evidence beside the silence",
+		detect.WANSilent:     "there is silence, and the site's public address does not answer any more",
+		detect.WANAnswers:    "the site's public address still answers",
 		detect.ContactOnly:   "the site's own results say so",
 		detect.NetworkSilent: "nearly all sites on this internet provider fell silent together",
 		detect.FleetSilent:   "many sites on several internet providers fell silent together",
@@ -91,6 +93,8 @@ func siteSteps(i *detect.Incident) []string {
 		steps = []string{"Call the site's internet provider."}
 	case i.Reason.Code == detect.Stopped:
 		steps = []string{"If nobody stopped it on purpose, start Picket there again: picket-agent run."}
+	case i.Reason.Code == detect.WANAnswers:
+		steps = []string{"Look whether the machine with the Picket agent is on: the site's line probably works."}
 	case i.Reason.Code == detect.LostContact:
 		steps = []string{"Call the site, or reach it another way: the machine may simply be off.", "Then check power, router and line."}
 	}

@@ -67,6 +67,8 @@ func (w Words) who(i *detect.Incident) string {
 			return "This side: the line or the power of " + w.subject(i) + "."
 		case i.Reason.Code == detect.ContactOnly:
 			return "Picket itself: only its contact with " + w.subject(i) + " was cut."
+		case i.Reason.Code == detect.WANAnswers:
+			return "Nobody can tell yet; the site's line seems to work, so look at Picket's machine there."
 		case i.Reason.Code == detect.NetworkSilent:
 			return "Most likely the internet provider: " + i.Network + "."
 		case i.Reason.Code != detect.Explained:

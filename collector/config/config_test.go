@@ -301,7 +301,7 @@ func TestFilesBesideTheConfiguration(t *testing.T) {
 	write("ca.pem", testCA(t))
 	write("key.pem", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
 	write("secret", "  s3cret \n")
-	src := "targets:\n- {id: t, reference: true, host: a.example, ca_file: %s, checks: [dns, tls, http]}\n"
+	src := "targets:\n- {id: t, reference: true, host: a.example, ca_file: %s, checks: [dns, {kind: tls, timeout: 2s}, http]}\n"
 	p := write("picket.yaml", fmt.Sprintf(src, "ca.pem"))
 	f, _, err := Load(p)
 	if err != nil {

@@ -53,6 +53,7 @@ type setting struct {
 func settingsOf() []setting {
 	return []setting{
 		{"listen", func(f *File) any { return f.Listen }, true, true},
+		{"listen_tcp", func(f *File) any { return f.ListenTCP }, true, true},
 		{"http", func(f *File) any { return f.HTTP }, true, true},
 		{"data", func(f *File) any { return f.Data }, false, true}, // an apply cannot move the folder, and refuses to
 		{"tls", func(f *File) any { return f.TLS }, true, false},
@@ -63,6 +64,8 @@ func settingsOf() []setting {
 		{"influx", func(f *File) any { return f.Influx }, true, false},
 		{"public", func(f *File) any { return strings.Join(f.Public, ", ") }, false, true},
 		{"politeness", func(f *File) any { return strict.Short(f.Politeness) }, false, true},
+		{"traffic", func(f *File) any { return f.Traffic.words() }, false, true},
+		{"wan_check", func(f *File) any { return f.WANCheck }, true, true},
 		{"smtp", func(f *File) any { return f.SMTP }, false, false},
 	}
 }
@@ -82,7 +85,7 @@ func settings(was, now *File) (list []Change) {
 		case reflect.ValueOf(b).IsNil():
 			c.Op = "-"
 		}
-		if s.key == "politeness" {
+		if s.key == "politeness" || s.key == "traffic" {
 			c.Clients = []string{""}
 		}
 		list = append(list, c)
@@ -127,10 +130,14 @@ func networkChange(a, b Network) string {
 }
 
 func networkName(n Network) string {
+	name := n.Name
 	if n.Upstream != "" {
-		return n.Name + " on " + n.Upstream
+		name += " on " + n.Upstream
 	}
-	return n.Name
+	if n.Metered {
+		name += ", metered"
+	}
+	return name
 }
 
 func routeChange(a, b Route) string {

@@ -17,9 +17,11 @@
 //	data: /var/lib/picket       # databases, keys, the admin socket
 //	public: [picket.example:4443]  # what join tokens tell agents to dial
 //	influx: {url, org, bucket, token_file | token_env}
-//	networks: [{prefix, name, upstream}]   # who an address belongs to
+//	networks: [{prefix, name, upstream, metered}]   # who an address belongs to
 //	politeness: 1s              # least time between two askings of a check by the whole fleet
 //	interval: {http: 60s, tls: 60s, dns: 20s, ping: 20s, tcp: 20s}
+//	traffic: {month: 5GB, metered_day: 100MB, sites: [{site, month, metered_day}]}  # what checks may cost a site
+//	wan_check: true             # ask the public addresses of sites, as evidence when one falls silent
 //	include_catalogue: true     # default: true if the file lists no targets
 //	providers: [{id, name}]
 //	clients: [{id, name}]

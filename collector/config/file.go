@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"hash/crc32"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -37,10 +38,12 @@ func DefaultInterval(k probes.Kind) time.Duration {
 // File is a fleet file that was read without a problem, defaults filled in.
 type File struct {
 	Name   string   // as it was given to Parse; "" for the embedded defaults
-	Listen string   // host:port of the agents' UDP socket
+	Listen string   // host:port of the agents' socket, UDP and TCP
 	HTTP   string   // host:port of the page
 	Data   string   // the data folder; "" means that the collector's own default counts
 	Public []string // host:port that tokens name, in the order to try
+	// ListenTCP is the TCP half of Listen, for sites where UDP is blocked; on by default.
+	ListenTCP bool
 
 	TLS   *TLS     // nil: the page speaks plain HTTP
 	Names []string // hosts under which people ask for the page, lower case, those of ACME among them; may be empty
@@ -58,11 +61,16 @@ type File struct {
 	Influx     *Influx // nil: no InfluxDB
 	Networks   []Network
 	Politeness time.Duration
-	Providers  []Provider // of the file and, if it is included, the catalogue
-	Clients    []fleet.Client
-	Targets    []Target // in the order of the file, then of the catalogue
-	SMTP       *SMTP    // nil: no mail
-	Alerts     []Route
+	// WANCheck has the public addresses of sites asked, as evidence when a site
+	// falls silent.
+	WANCheck bool
+	// Traffic bounds what checks cost the sites.
+	Traffic   Traffic
+	Providers []Provider // of the file and, if it is included, the catalogue
+	Clients   []fleet.Client
+	Targets   []Target // in the order of the file, then of the catalogue
+	SMTP      *SMTP    // nil: no mail
+	Alerts    []Route
 	// Maintenance are windows of planned work, in the order of the file; some may
 	// be over.
 	Maintenance []Maintenance
@@ -122,6 +130,19 @@ type Network struct {
 	Prefix   netip.Prefix // masked
 	Name     string
 	Upstream string // networks with the same upstream vote as one; "" means none
+	Metered  bool   // every line of it is expensive: the daily budget holds
+}
+
+// Traffic is the budget of every site, and the sites with one of their own.
+type Traffic struct {
+	fleet.Budget
+	Sites []SiteTraffic
+}
+
+// SiteTraffic is the budget of one site, "client/site"; what is 0 is as for all.
+type SiteTraffic struct {
+	Site string
+	fleet.Budget
 }
 
 // Provider is a cloud with the name that people know.
@@ -150,7 +171,10 @@ type Route struct {
 // Fleet compiles the targets and checks into what agents are told, in the
 // order of the file. ID is 0: the store assigns it.
 func (f *File) Fleet() fleet.Config {
-	cfg := fleet.Config{Politeness: f.Politeness}
+	cfg := fleet.Config{Politeness: f.Politeness, Budget: f.Traffic.Budget}
+	if len(f.Traffic.Sites) > 0 {
+		cfg.Budget.Revision = crc32.ChecksumIEEE([]byte(f.Traffic.words()))
+	}
 	for _, t := range f.Targets {
 		cfg.Targets = append(cfg.Targets, t.Target)
 		cfg.Checks = append(cfg.Checks, t.Checks...)
@@ -169,6 +193,19 @@ func (f *File) Lookup(addr netip.Addr) (name, upstream string, ok bool) {
 		}
 	}
 	return name, upstream, best >= 0
+}
+
+// Metered says whether the network of addr, by the longest matching prefix, is
+// marked as expensive.
+func (f *File) Metered(addr netip.Addr) bool {
+	addr = addr.Unmap().WithZone("")
+	best, metered := -1, false
+	for _, n := range f.Networks {
+		if n.Prefix.Contains(addr) && n.Prefix.Bits() > best {
+			best, metered = n.Prefix.Bits(), n.Metered
+		}
+	}
+	return metered
 }
 
 // ProviderName is the provider's name for people, its id if it has none.

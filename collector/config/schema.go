@@ -72,7 +72,7 @@ func parse(file string, src []byte, catalogue *catalogueOf) (*File, Problems) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	f := &File{Name: file, Listen: DefaultListen, HTTP: DefaultHTTP, Politeness: DefaultPoliteness}
+	f := &File{Name: file, Listen: DefaultListen, ListenTCP: true, HTTP: DefaultHTTP, Politeness: DefaultPoliteness, WANCheck: true, Traffic: Traffic{Budget: DefaultBudget()}}
 	s := &schema{Reader: strict.Reader{File: file}, out: f, catalogue: catalogue, interval: map[probes.Kind]time.Duration{}, digest: sha256.New()}
 	s.digest.Write(src)
 	include := strict.Place{Line: 1, Column: 1}
@@ -110,11 +110,12 @@ type schema struct {
 func (s *schema) keys(include *strict.Place, wants *string) strict.Keys {
 	f := s.out
 	return strict.Keys{
-		"listen": s.hostport(&f.Listen),
-		"http":   s.http,
-		"data":   s.path(&f.Data),
-		"public": s.Each(maxPublic, s.public),
-		"tls":    s.tls,
+		"listen":     s.hostport(&f.Listen),
+		"listen_tcp": s.Boolean(&f.ListenTCP),
+		"http":       s.http,
+		"data":       s.path(&f.Data),
+		"public":     s.Each(maxPublic, s.public),
+		"tls":        s.tls,
 		"names": func(n *strict.Node, path string) {
 			s.sawNames = true
 			s.names(&f.Names, false)(n, path)
@@ -130,6 +131,8 @@ func (s *schema) keys(include *strict.Place, wants *string) strict.Keys {
 		"networks":    s.Each(maxNetworks, s.networks()),
 		"politeness":  s.Duration(&f.Politeness, 0, time.Minute),
 		"interval":    s.intervals,
+		"wan_check":   s.Boolean(&f.WANCheck),
+		"traffic":     s.traffic,
 		"providers":   s.Each(maxNames, s.providers()),
 		"clients":     s.Each(maxNames, s.clients()),
 		"targets":     s.Each(maxTargets, s.targets()),
@@ -291,6 +294,7 @@ func (s *schema) networks() func(int, *strict.Node, string) {
 			"prefix":   func(n *strict.Node, path string) { at = n; s.Line(&prefix, 64)(n, path) },
 			"name":     s.Line(&net.Name, 100),
 			"upstream": s.Line(&net.Upstream, 100),
+			"metered":  s.Boolean(&net.Metered),
 		})
 		if n.Kind != strict.Object {
 			return

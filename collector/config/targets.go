@@ -194,7 +194,7 @@ func (s *schema) checks(t *Target, b base, target, n *strict.Node, path string) 
 		s.Bad(target.At, "%s is missing: say how to ask, such as checks: [dns, http]", path)
 		return
 	}
-	first := map[string]int{}
+	first, plain := map[string]int{}, map[string]strict.Place{}
 	s.Each(maxChecks, func(_ int, n *strict.Node, path string) {
 		c, id, ok := s.check(n, path, b)
 		if !ok {
@@ -213,7 +213,11 @@ func (s *schema) checks(t *Target, b base, target, n *strict.Node, path string) 
 		first[id] = n.At.Line
 		c.ID, c.Target = t.ID+"/"+id, t.ID
 		t.Checks = append(t.Checks, c)
+		if bare(n) {
+			plain[c.ID] = n.At
+		}
 	})(n, path)
+	s.fold(t, plain)
 }
 
 // defaulted gives c the file's interval for its kind, else the general one.

@@ -134,7 +134,10 @@ func (e *Engine) Outlook(now time.Time, s Site) Outlook {
 		was, known := without[k]
 		without[k] = sure(votes) && (was || !known)
 		was, known = with[k]
-		with[k] = sure(append(votes, ballotOf(s))) && (was || !known)
+		if t.Provider == "" || t.Provider != s.HostedBy { // towards its own landlord it is no witness
+			votes = append(votes, ballotOf(s))
+		}
+		with[k] = sure(votes) && (was || !known)
 	}
 	o := Outlook{Services: len(without)}
 	for k := range without {

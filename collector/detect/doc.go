@@ -86,6 +86,8 @@
 //     at or below CloseShare; only a share on two sites of two networks (two
 //     sites of an ISP, a fifth of what a site sees) ends the recovery. Then the
 //     counts begin anew, and the peak is told as the past.
+//   - What the public address of a silent site does ([Engine.WANAddress]) words its
+//     incident and opens none; the site's own results win over it.
 //   - A stopped agent is a [Notice]; a site stopped for five minutes, or a third
 //     of the fleet at once, is an incident of kind fleet.
 //   - A site that holds one provider down alone is no liar for sure: a firewall

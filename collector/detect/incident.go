@@ -136,6 +136,8 @@ const (
 	LostContact   Code = "lost_contact"   // no frame from the site; nothing known of its line
 	LineDown      Code = "line_down"      // lost contact, and there is evidence that the line was down
 	ContactOnly   Code = "contact_only"   // lost contact, but the site's own results show its line worked
+	WANSilent     Code = "wan_silent"     // lost contact, and the site's public address does not answer any more: line down
+	WANAnswers    Code = "wan_answers"    // lost contact, and the site's public address still answers
 	NetworkSilent Code = "network_silent" // nearly all sites of one network fell silent together
 	FleetSilent   Code = "fleet_silent"   // many sites on several networks fell silent together
 	AllSilent     Code = "all_silent"     // every site fell silent: the server's own line or host

@@ -182,6 +182,8 @@ func (e *Engine) silenceText(now time.Time, l *live, subject string) (title, tex
 			return title, fmt.Sprintf("The line of %s was down from %s to %s: %s, delivered afterwards, say so.", subject, clock(from), clock(to), "its own results")
 		}
 		return title, fmt.Sprintf("Line or power of %s is down since %s: its Picket agents fell silent at the same moment%s.", subject, since, e.whileHeard(now, l, "other sites are heard"))
+	case WANSilent, WANAnswers:
+		return e.wanText(now, l, subject, since)
 	case ContactOnly:
 		return "Lost contact with " + subject, fmt.Sprintf("%s was not heard since %s, but its line worked: its own results, delivered afterwards, are good. Only the way to the Picket server was cut.", subject, since)
 	case Stopped:

@@ -16,6 +16,7 @@ type Agent struct {
 	Client, Site          string // Site is the site's id, "client/name"
 	Region                string // vantage region of the site
 	Declared              string // network of the site as the operator named it; "" if not
+	HostedBy              string // provider on whose servers the site runs; "" none that is known
 	Slot                  uint32 // drawn at enrolment, unique, never reused
 	SiteSlot              uint32 // drawn when the site was made, unique among sites
 	Created               time.Time
@@ -26,7 +27,7 @@ type Agent struct {
 	Network               fleet.Network // as last observed; zero ID: never
 }
 
-const selectAgents = `SELECT agents.id, sites.client, agents.site, sites.region, sites.declared, agents.slot, sites.slot,
+const selectAgents = `SELECT agents.id, sites.client, agents.site, sites.region, sites.declared, sites.hosted, agents.slot, sites.slot,
 	agents.created, not_after, revoked, seen, version, os, hostname,
 	coalesce(networks.id, 0), coalesce(networks.name, ''), coalesce(upstream, ''), coalesce(basis, 0)
 	FROM agents JOIN sites ON sites.id = agents.site LEFT JOIN networks ON networks.id = agents.network`
@@ -37,7 +38,7 @@ type scanner interface{ Scan(...any) error }
 func scanAgent(r scanner) (Agent, error) {
 	var a Agent
 	var created, notAfter, revoked, seen int64
-	err := r.Scan(&a.ID, &a.Client, &a.Site, &a.Region, &a.Declared, &a.Slot, &a.SiteSlot, &created, &notAfter, &revoked, &seen,
+	err := r.Scan(&a.ID, &a.Client, &a.Site, &a.Region, &a.Declared, &a.HostedBy, &a.Slot, &a.SiteSlot, &created, &notAfter, &revoked, &seen,
 		&a.Version, &a.OS, &a.Hostname, &a.Network.ID, &a.Network.Name, &a.Network.Upstream, &a.Network.Basis)
 	a.Created, a.NotAfter, a.Revoked, a.Seen = moment(created), moment(notAfter), moment(revoked), moment(seen)
 	return a, err

@@ -22,6 +22,10 @@ func TestReleasedStepsStay(t *testing.T) {
 	if got := fmt.Sprintf("%x", sha256.Sum256([]byte(format1))); got != want {
 		t.Errorf("format 1 was edited (%s): add a step instead", got)
 	}
+	const want2 = "35e41355a7f1e40c38c79fd3727806f527098ce9cad1324dfdabb89a9914f59f"
+	if got := fmt.Sprintf("%x", sha256.Sum256([]byte(format2))); got != want2 {
+		t.Errorf("format 2 was edited (%s): add a step instead", got)
+	}
 }
 
 // TestADatabaseOfTheFirstFormatLivesOn fills a database as the first release
@@ -32,11 +36,7 @@ func TestADatabaseOfTheFirstFormatLivesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := newToken(t, old, NewToken{Client: "acme", Site: "madrid"})
-	agent, err := old.Redeem(ctx, token.ID, token.Secret, NewAgent{ID: "a1"}, at)
-	if err != nil {
-		t.Fatal(err)
-	}
+	seed(t, ctx, old, Token{ID: "tok", Secret: []byte("sixteen bytes ..")})
 	for _, q := range []string{ // as the first release wrote them
 		`INSERT INTO configs (digest, doc, applied) VALUES (x'00', CAST('{"Politeness":1000000000}' AS BLOB), 1)`,
 		`INSERT INTO sources (digest, source, config, applied) VALUES (x'01', CAST('politeness: 1s' AS BLOB), 1, 1)`,
@@ -54,7 +54,8 @@ func TestADatabaseOfTheFirstFormatLivesOn(t *testing.T) {
 	old.Close()
 
 	s := openAt(t, path)
-	if got, err := s.Agent(ctx, "a1"); err != nil || got != agent {
+	want := Agent{ID: "A1", Client: "acme", Site: "acme/hq", Region: "eu", Slot: 7, Created: at, Version: "1", OS: "linux", Hostname: "box"}
+	if got, err := s.Agent(ctx, "A1"); err != nil || got != want {
 		t.Errorf("agent %+v, %v", got, err)
 	}
 	if last, err := s.LastConfig(ctx); err != nil || last.Name != "" || string(last.Source) != "politeness: 1s" || last.Config.Politeness != time.Second {

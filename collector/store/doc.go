@@ -2,12 +2,21 @@
 // (clients, sites, agents, join tokens), people (users, their logins, API
 // tokens), networks, applied configs, how far each agent's results have been
 // taken, rollups, incidents, the alert outbox, provider notices and the audit
-// trail. One file, one process, no server to
-// run beside it.
+// trail. One file, one process, no server to run beside it.
 //
 // The package knows nothing of detection, alerts or YAML: an incident, a
 // message and a config file are documents to it. What it does know is which
 // things must become true together, and those are its transactions.
+//
+// # Joining
+//
+// A join token is for one agent, for the machines of a site, or for any machine
+// of a client; the last kind makes requests that an admin decides about
+// ([Store.Redeem], [Store.Approve]). Uses are counted when an agent joins, in the
+// transaction that makes it. The same key asks for the same thing: a repeated
+// request is the same request, and a repeated join the same agent. Requests are
+// bounded by the uses of their token and [maxRequests], and are forgotten after
+// two weeks.
 //
 // # Exactly once
 //

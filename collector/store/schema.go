@@ -11,7 +11,7 @@ const applicationID = 0x506b7431
 
 // migrations[i] brings a database from format i to format i+1. Never edit a
 // step that was released; add one at the end.
-var migrations = []string{format1, format2}
+var migrations = []string{format1, format2, format3, formatPresence}
 
 const format1 = `
 CREATE TABLE clients (
@@ -211,6 +211,77 @@ CREATE TABLE api_tokens (
 
 ALTER TABLE sources ADD COLUMN name TEXT NOT NULL DEFAULT ''; -- path of the file; '': embedded, or not known
 CREATE INDEX audit_at ON audit (at);
+`
+
+// format3 adds kinds of tokens (a tenant's is for no site), who made them and
+// where they were used last, requests that wait for an admin, and the provider
+// on whose servers a site runs. A column cannot lose NOT NULL, so tokens is made
+// anew, and agents with it, which names it.
+const format3 = `
+ALTER TABLE sites ADD COLUMN hosted TEXT NOT NULL DEFAULT ''; -- provider on whose servers it runs
+
+ALTER TABLE tokens RENAME TO tokens_2;
+CREATE TABLE tokens (
+	id      TEXT PRIMARY KEY,
+	secret  BLOB NOT NULL,                      -- SHA-256
+	kind    TEXT NOT NULL,                      -- TokenKind
+	client  TEXT NOT NULL REFERENCES clients (id),
+	site    TEXT REFERENCES sites (id),         -- NULL: of the client, no site in particular
+	maker   TEXT NOT NULL,                      -- '': not known
+	created INTEGER NOT NULL,
+	expires INTEGER NOT NULL,
+	uses    INTEGER NOT NULL,
+	used    INTEGER NOT NULL DEFAULT 0,
+	revoked INTEGER NOT NULL DEFAULT 0,
+	last_used    INTEGER NOT NULL DEFAULT 0,
+	last_from    TEXT NOT NULL DEFAULT '',      -- address
+	last_network TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+INSERT INTO tokens (id, secret, kind, client, site, maker, created, expires, uses, used, revoked, last_used)
+	SELECT t.id, t.secret, iif(t.uses = 1, 'one-shot', 'site'), sites.client, t.site, '', t.created, t.expires, t.uses, t.used, t.revoked,
+		coalesce((SELECT max(agents.created) FROM agents WHERE agents.token = t.id), 0)
+	FROM tokens_2 AS t JOIN sites ON sites.id = t.site;
+CREATE INDEX tokens_site ON tokens (site);
+
+CREATE TABLE agents_3 (
+	id        TEXT PRIMARY KEY,
+	site      TEXT NOT NULL REFERENCES sites (id),
+	slot      INTEGER NOT NULL UNIQUE,          -- drawn once, never reused
+	token     TEXT NOT NULL REFERENCES tokens (id),
+	key       BLOB NOT NULL,                    -- SHA-256 of the public key, empty if not told
+	created   INTEGER NOT NULL,
+	not_after INTEGER NOT NULL,
+	revoked   INTEGER NOT NULL DEFAULT 0,
+	seen      INTEGER NOT NULL DEFAULT 0,
+	version   TEXT NOT NULL,
+	os        TEXT NOT NULL,
+	hostname  TEXT NOT NULL,
+	network   INTEGER REFERENCES networks (id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO agents_3 (id, site, slot, token, key, created, not_after, revoked, seen, version, os, hostname, network)
+	SELECT id, site, slot, token, key, created, not_after, revoked, seen, version, os, hostname, network FROM agents;
+DROP TABLE agents;
+ALTER TABLE agents_3 RENAME TO agents;
+CREATE INDEX agents_site ON agents (site);
+DROP TABLE tokens_2;
+
+CREATE TABLE requests (
+	id       TEXT PRIMARY KEY,
+	token    TEXT NOT NULL REFERENCES tokens (id),
+	key      BLOB NOT NULL,                     -- SHA-256 of the public key
+	wish     TEXT NOT NULL,                     -- site as whoever installs it named it; '': not told
+	hostname TEXT NOT NULL,
+	os       TEXT NOT NULL,
+	version  TEXT NOT NULL,
+	origin   TEXT NOT NULL,                     -- address it came from last
+	made     INTEGER NOT NULL,
+	asked    INTEGER NOT NULL,                  -- last
+	state    INTEGER NOT NULL DEFAULT 0,        -- RequestState
+	site     TEXT REFERENCES sites (id),        -- where it may join; NULL: not decided
+	decided  INTEGER NOT NULL DEFAULT 0,
+	decider  TEXT NOT NULL DEFAULT '',
+	UNIQUE (token, key)
+) STRICT, WITHOUT ROWID;
 `
 
 // migrate brings the database to the format that steps lead to.

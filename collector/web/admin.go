@@ -21,12 +21,11 @@ const operator = "operator"
 
 // NewAdmin returns the operators' verbs, for the unix socket and nothing else:
 //
-//	POST /tokens               TokenRequest -> Token
 //	GET  /agents
 //	POST /agents/{id}/revoke
 //	GET  /incidents, /incidents/{id}, /status, /sites, /verdicts
 //
-// and those of join tokens, check, users, API tokens, configuration, alerts and backups, with
+// and those of join tokens, requests and sites, check, users, API tokens, configuration, alerts and backups, with
 // the envelopes and errors of the API. log may be nil, and so may k: then there
 // are no users.
 func NewAdmin(a Admin, k *access.Keeper, log *slog.Logger) http.Handler {
@@ -36,22 +35,6 @@ func NewAdmin(a Admin, k *access.Keeper, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	out := api{source: a, now: time.Now, log: log}
 	out.register(mux, "")
-	mux.HandleFunc("POST /tokens", out.answer("token", func(r *http.Request) (any, error) {
-		var req TokenRequest
-		if err := readJSON(r, &req); err != nil {
-			return nil, err
-		}
-		if req.Client == "" || req.Site == "" {
-			return nil, &Error{Status: http.StatusBadRequest, Code: "token", What: "the token was not made", Why: "it has no client or no site", Fix: "name both: --client C --site S"}
-		}
-		if req.Uses < 0 || req.Uses > 10_000 {
-			return nil, &Error{Status: http.StatusBadRequest, Code: "token", What: "the token was not made", Why: "uses is not a number from 1 to 10000"}
-		}
-		if _, err := req.Lifetime(); err != nil {
-			return nil, err
-		}
-		return a.CreateToken(r.Context(), operator, req)
-	}))
 	mux.HandleFunc("POST /agents/{id}/revoke", out.answer("revoked", func(r *http.Request) (any, error) {
 		id := r.PathValue("id")
 		return map[string]string{"agent": id}, a.Revoke(r.Context(), operator, id)
@@ -71,8 +54,11 @@ func NewAdmin(a Admin, k *access.Keeper, log *slog.Logger) http.Handler {
 }
 
 // readJSON reads a body of at most 64 KiB, strictly.
-func readJSON(r *http.Request, into any) error {
-	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody))
+func readJSON(r *http.Request, into any) error { return readSome(r, into, maxBody) }
+
+// readSome reads a body of at most most bytes, strictly.
+func readSome(r *http.Request, into any, most int64) error {
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, most))
 	d.DisallowUnknownFields()
 	err := d.Decode(into)
 	if err == nil {

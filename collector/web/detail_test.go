@@ -329,6 +329,11 @@ func TestAgentFindings(t *testing.T) {
 		{func(a *Agent) { a.Offset = -70 * time.Second }, "its clock is 1 min ahead: set it by NTP"},
 		{func(a *Agent) { a.Config = 2 }, "has not taken the newest configuration yet"},
 		{func(a *Agent) { a.NotAfter = noon.Add(-time.Hour) }, "its certificate has ended: it must join again with a new token"},
+		{func(a *Agent) {
+			a.Moved = &Moved{Since: noon.Add(-time.Hour), Usual: "Fibre", Now: "Mobile", Backup: true}
+		}, "on another line since " + stamp(noon, noon.Add(-time.Hour)) + ": Mobile instead of Fibre"},
+		{func(a *Agent) { a.Moved = &Moved{Since: noon, Usual: "network of 1", Now: "network of 2"} }, "seen from another address since " + stamp(noon, noon) + ": network of 2 instead of network of 1"},
+		{func(a *Agent) { a.Traffic = &Traffic{Month: 4_300_000_000, Stretch: 2.5} }, "asks 2.5 times less often, to stay within the traffic budget of its site (4.3 GB this month)"},
 		{func(a *Agent) { a.Gossip = "suspect" }, "other agents cannot reach it (suspect)"},
 		{func(a *Agent) { a.Spool = 5000 }, "5,000 results wait to be sent: its line, or the Picket server, is slow"},
 		{func(a *Agent) { a.Spool, a.Connected = 5000, false }, ""},
@@ -341,6 +346,25 @@ func TestAgentFindings(t *testing.T) {
 	}
 	if l := agentLineOf(noon, well, detect.SiteStatus{ID: "x/y", Eligible: false, Why: "probation"}, Status{Config: 3}); l.Word != "not counted" || l.State == "ok" {
 		t.Errorf("an agent that votes for a site without a vote is green: %+v", l)
+	}
+}
+
+func TestAnEmptyChairIsExplained(t *testing.T) {
+	gone := Agent{ID: "a", Site: "x/y", Seen: noon.Add(-time.Hour), Left: noon.Add(-time.Hour)}
+	for reason, want := range map[string]string{"stop": "stopped", "shutdown": "shut down", "reboot": "restarting", "uninstall": "uninstalled", "upgrade": "upgrading", "<b>": "stopped"} {
+		gone.LeftWhy = reason
+		l := agentLineOf(noon, gone, detect.SiteStatus{ID: "x/y"}, Status{})
+		if l.Word != want || len(l.Findings) != 1 || !strings.Contains(l.Findings[0], "; nothing is known of its line") || l.rank != 1 || gone.Presence() != want {
+			t.Errorf("%s: %+v", reason, l)
+		}
+	}
+	gone.Left = time.Time{}
+	if l := agentLineOf(noon, gone, detect.SiteStatus{ID: "x/y"}, Status{}); l.Word != "lost contact" || l.rank != 3 {
+		t.Errorf("without a goodbye: %+v", l)
+	}
+	away := Agent{ID: "a", Site: "x/y", Connected: true, Voting: true, Seen: noon, Away: noon.Add(-time.Minute)}
+	if l := agentLineOf(noon, away, detect.SiteStatus{ID: "x/y", Eligible: true}, Status{}); l.Word != "away" || l.State == "ok" || !strings.Contains(strings.Join(l.Findings, ""), "does not vote") {
+		t.Errorf("away: %+v", l)
 	}
 }
 

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +36,9 @@ func agentLineOf(now time.Time, a Agent, site detect.SiteStatus, st Status) agen
 	if site.ID != "" && l.ISP == "" {
 		l.ISP = site.Network
 	}
+	if a.HostedBy != "" {
+		l.ISP = strings.TrimPrefix(l.ISP+", ", ", ") + "on servers of " + a.HostedBy + ": no vote about it"
+	}
 	if a.Connected {
 		l.Line = a.Transport
 		if a.RTT > 0 {
@@ -55,8 +60,12 @@ func agentLineOf(now time.Time, a Agent, site detect.SiteStatus, st Status) agen
 		l.State, l.Word = "no-data", "revoked"
 	case !a.Connected && a.Seen.IsZero():
 		l.State, l.Word, l.Why, l.rank = "no-data", "never seen", "it joined but has not said hello", 3
+	case !a.Connected && !a.Left.IsZero():
+		l.State, l.Word, l.rank = "no-data", a.Presence(), max(1, l.rank)
 	case !a.Connected:
 		l.State, l.Word, l.rank = "no-data", "lost contact", 3
+	case !a.Away.IsZero():
+		l.State, l.Word = "no-data", "away"
 	case !a.Voting:
 		l.State, l.Word, l.Why, l.rank = "disputed", "not voting", detect.WhyWords(a.Why), 2
 	default:
@@ -76,6 +85,10 @@ func agentLineOf(now time.Time, a Agent, site detect.SiteStatus, st Status) agen
 // where that is known.
 func findings(now time.Time, a Agent, st Status) (list []string) {
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	if c := a.Clone; c != nil {
+		add("another machine (%s at %s) came with the same identity and was refused: it is a copy, give it its own (picket-agent join --force-new-identity)", cmp.Or(c.Host, "nameless"), c.From)
+	}
+	list = append(list, a.Notes(func(t time.Time) string { return stamp(now, t) })...)
 	if a.Refused != "" {
 		add("refuses the configuration: %s", a.Refused)
 	} else if a.Connected && a.Config != 0 && a.Config < st.Config {
@@ -107,7 +120,7 @@ func findings(now time.Time, a Agent, st Status) (list []string) {
 	if a.Connected && a.Transport != "" && a.Transport != "quic" {
 		add("UDP seems blocked: it uses %s", a.Transport)
 	}
-	return list
+	return append(list, doctorWords(a.Doctor)...)
 }
 
 // clockWords says how an agent's clock stands. offset is the server's clock minus
@@ -130,3 +143,34 @@ func spanShort(d time.Duration) string {
 	}
 	return span(d)
 }
+
+// maxDoctorLines is how many findings of one agent's doctor the page shows; the
+// list for programs has them all.
+const maxDoctorLines = 3
+
+// doctorWords are the warnings and failures of an agent's doctor that the page
+// does not show by itself already, failures first.
+func doctorWords(d *Doctor) (list []string) {
+	if d == nil {
+		return nil
+	}
+	for _, level := range []string{"FAIL", "WARN"} {
+		for _, f := range d.Findings {
+			if f.Level != level || slices.Contains(shownAlready[:], f.ID) {
+				continue
+			}
+			if len(list) == maxDoctorLines {
+				return append(list, "its doctor found more: run picket-agent doctor there")
+			}
+			text := "doctor, " + f.ID + ": " + f.Text
+			if f.Fix != "" {
+				text += "; " + f.Fix
+			}
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
+// shownAlready are the ids of findings that the collector knows better.
+var shownAlready = [...]string{"clock", "quic", "vote", "identity"}

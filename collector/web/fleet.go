@@ -34,7 +34,8 @@ type fleetView struct {
 	Open      bool // the drawer is open
 	MayEnrol  bool
 	MayRevoke bool
-	ByCommand bool // nobody is logged in: show the command in place of the form
+	ByCommand bool          // nobody is logged in: show the command in place of the form
+	Waiting   []requestLine // machines that an admin has to decide about; empty for others
 	Done      string
 	Problem   *Error
 }
@@ -95,6 +96,12 @@ func (s *Server) drawFleet(w http.ResponseWriter, r *http.Request, status int, f
 	v.MayEnrol, v.MayRevoke = loggedIn && v.Who.May(access.Enrol), loggedIn && v.Who.May(access.Revoke)
 	v.ByCommand = v.Who.Via == "open" || v.Who.Via == ""
 	v.Open = problem != nil || len(agents) == 0 || r.URL.Query().Has("add")
+	if loggedIn && v.Who.May(access.Approve) {
+		if v.Waiting, err = s.waiting(r.Context(), v.Now); err != nil {
+			s.broken(w, r, "fleet", fmt.Errorf("requests for the page: %w", err))
+			return
+		}
+	}
 	v.Done = revokedWords(r.URL.Query().Get("revoked"), v.Revoked)
 	s.html(w, status, "fleet.html", v)
 }

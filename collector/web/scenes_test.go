@@ -27,6 +27,8 @@ type scene struct {
 	history  map[string][]Point
 	told     map[string][]Letter
 	tokens   map[string]TokenState
+	requests []Request
+	decided  []string // who decided about which, and how
 	finding  inquiry.Finding
 	coverage []detect.Coverage
 
@@ -92,6 +94,25 @@ func (s *scene) Revoke(_ context.Context, _, id string) error {
 	}
 	s.revoked = id
 	return nil
+}
+func (s *scene) Requests(context.Context) ([]Request, error) { return s.requests, s.err }
+func (s *scene) Approve(_ context.Context, by, id string, a Approval) (Request, error) {
+	return s.decide(by, id, "approved "+a.Site)
+}
+func (s *scene) Deny(_ context.Context, by, id string) (Request, error) {
+	return s.decide(by, id, "denied")
+}
+func (s *scene) decide(by, id, how string) (Request, error) {
+	for _, q := range s.requests {
+		if q.ID == id {
+			s.decided = append(s.decided, by+" "+id+" "+how)
+			return q, s.err
+		}
+	}
+	return Request{}, ErrNotFound
+}
+func (s *scene) ImportSites(context.Context, string, SiteImport) ([]ImportedSite, error) {
+	return nil, s.err
 }
 func (s *scene) Provider(id string) string {
 	if name := map[string]string{"azure": "Microsoft Azure", "aws": "Amazon Web Services", "m365": "Microsoft 365"}[id]; name != "" {

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"picket/collector/access"
@@ -134,6 +133,7 @@ type Actions interface {
 	Ask(ctx context.Context, by access.Principal, q inquiry.Question) (inquiry.Finding, error)
 	// Finding returns an answer given earlier, for an hour. errors.Is: [ErrNotFound].
 	Finding(id string) (inquiry.Finding, error)
+	Approvals
 }
 
 // TokenState is what became of a join token.
@@ -205,9 +205,51 @@ type Agent struct {
 	Spool     uint64        `json:"spool"`   // results not yet acknowledged
 	Dropped   uint64        `json:"dropped"` // results it had to drop
 	Offset    time.Duration `json:"offset_ns"`
-	Config    uint64        `json:"config,omitempty"`  // that it applied
-	Refused   string        `json:"refused,omitempty"` // why it refused the newest one
-	Gossip    string        `json:"gossip,omitempty"`  // alive, suspect, dead, left: as memberlist sees it
+	Config    uint64        `json:"config,omitempty"`    // that it applied
+	Refused   string        `json:"refused,omitempty"`   // why it refused the newest one
+	HostedBy  string        `json:"hosted_by,omitempty"` // provider on whose servers its site runs
+	Clone     *Clone        `json:"clone,omitempty"`     // another machine that came with the same identity; nil: none lately
+	Gossip    string        `json:"gossip,omitempty"`    // alive, suspect, dead, left: as memberlist sees it
+	Doctor    *Doctor       `json:"doctor,omitempty"`    // what it last found out about itself; nil: nothing since the collector started
+
+	// Left and LeftWhy are its goodbye, if it is not connected and said one: stop,
+	// shutdown, reboot, uninstall, upgrade.
+	Left    time.Time `json:"left,omitzero"`
+	LeftWhy string    `json:"left_why,omitempty"`
+	Away    time.Time `json:"away,omitzero"`   // the machine is elsewhere since, and does not vote
+	Moved   *Moved    `json:"moved,omitempty"` // its site is not on its usual line
+	Traffic *Traffic  `json:"traffic,omitempty"`
+}
+
+// Moved says on which other line than its usual one a site is.
+type Moved struct {
+	Since  time.Time `json:"since"`
+	Usual  string    `json:"usual"`
+	Now    string    `json:"now"`
+	Backup bool      `json:"backup"` // surely another line; else it may be another address of the same
+}
+
+// Traffic is what an agent's checks cost its line, as it counts it.
+type Traffic struct {
+	Day     uint64  `json:"day_bytes"`         // since midnight, UTC
+	Month   uint64  `json:"month_bytes"`       // since the first, UTC
+	Stretch float64 `json:"stretch,omitempty"` // by which it asks less often than configured; 0: not
+}
+
+// Doctor is an agent's latest report about itself (picket-agent doctor).
+type Doctor struct {
+	At       time.Time `json:"at"` // by the agent's clock
+	Findings []Found   `json:"findings"`
+}
+
+// Found is one finding of an agent's doctor.
+type Found struct {
+	ID    string `json:"id"`
+	Level string `json:"level"` // PASS, SKIP, WARN, FAIL, UNKNOWN
+	Text  string `json:"text"`
+	Means string `json:"means,omitempty"`
+	Fix   string `json:"fix,omitempty"`
+	Code  string `json:"code,omitempty"` // of a page in docs/errors
 }
 
 // Where results go, as codes of [Unready].
@@ -227,41 +269,10 @@ type Admin interface {
 	Source
 	Actions
 	Joins
+	Importer
 	Backups
 	Configurer
 	Notifier
-}
-
-// TokenRequest asks for a join token.
-type TokenRequest struct {
-	Client  string `json:"client"`            // required
-	Site    string `json:"site"`              // required, the name within the client
-	Region  string `json:"region,omitempty"`  // vantage region
-	Network string `json:"network,omitempty"` // ISP as the operator names it
-	TTL     string `json:"ttl,omitempty"`     // "24h"; "" means the collector's default
-	Uses    int    `json:"uses,omitempty"`    // 0 means 1
-}
-
-// Lifetime is TTL as a duration, 0 if none was asked for.
-func (r TokenRequest) Lifetime() (time.Duration, error) {
-	if r.TTL == "" {
-		return 0, nil
-	}
-	d, err := time.ParseDuration(r.TTL)
-	if err != nil || d <= 0 || d > 90*24*time.Hour {
-		return 0, &Error{Status: http.StatusBadRequest, Code: "ttl", What: "the token was not made", Why: "ttl is not a time of at most 2160h", Fix: "write a number and a unit, such as 24h"}
-	}
-	return d, nil
-}
-
-// Token is a join token with the command to paste.
-type Token struct {
-	Token   string    `json:"token"`
-	ID      string    `json:"id"`
-	Site    string    `json:"site"`
-	Command string    `json:"command"`
-	Expires time.Time `json:"expires"`
-	Uses    int       `json:"uses"`
 }
 
 // ErrNotFound marks an unknown id.

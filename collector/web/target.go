@@ -28,6 +28,8 @@ func (s *Server) askRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/tokens/{id}", s.may(access.Enrol, s.tokenState))
 	mux.HandleFunc("GET /fleet/agents/{id}/revoke", s.may(access.Revoke, s.revokePage))
 	mux.HandleFunc("POST /fleet/agents/{id}/revoke", s.may(access.Revoke, s.revoke))
+	mux.HandleFunc("POST /fleet/requests/{id}/approve", s.may(access.Approve, s.approve))
+	mux.HandleFunc("POST /fleet/requests/{id}/deny", s.may(access.Approve, s.deny))
 }
 
 // targetsView is the list of targets.

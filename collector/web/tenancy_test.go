@@ -108,6 +108,7 @@ func twoClients() *scene {
 	add(3, foreign, "bonn-"+mark, "AS3320 "+mark, "land-"+mark)
 	add(4, foreign, "koeln-"+mark, "AS3215 "+mark, "eu")
 	s.snap.Sites[3].Why, s.snap.Sites[3].Eligible = "local trouble "+mark, false
+	s.requests = []Request{{ID: "req-" + mark, Client: foreign, Hostname: "pc-" + mark, From: secretAddr, Wish: "bonn-" + mark, State: "waiting", Asked: at}}
 	check := []Check{{ID: "c", Kind: "http", Address: "https://shared.example/", Interval: time.Minute}}
 	theirs := []Check{{ID: "c-" + mark, Kind: "http", Address: "https://" + mark + ".example/", Interval: time.Minute}}
 	s.targets = []Target{{ID: "aurora-web-east", Name: "Aurora web", Provider: "aurora", Service: "web", Region: "east", Checks: check},
@@ -183,7 +184,7 @@ func foreignIncidents(foreign string) []detect.Incident {
 }
 
 var worldIDs = []string{"inc-public", "inc-own", "inc-site-" + mark, "inc-isp-" + mark, "inc-path-" + mark, "inc-priv-" + mark, "inc-fleet-" + mark, "inc-past-" + mark,
-	"aurora-web-east", "own", "priv-" + mark, "tok-" + mark, "find-" + mark, "ag1-acme", "ag3-globex-" + mark, "vic", "password"}
+	"aurora-web-east", "own", "priv-" + mark, "tok-" + mark, "req-" + mark, "find-" + mark, "ag1-acme", "ag3-globex-" + mark, "vic", "password"}
 
 // leaks says where globex's stands in an answer.
 func leaks(w *httptest.ResponseRecorder) string {

@@ -100,6 +100,20 @@ type Config struct {
 	// Politeness is the least time between two askings of one check by the
 	// whole fleet: an agent's interval is max(Check.Interval, Politeness x sites).
 	Politeness time.Duration
+	// Budget is what the checks may cost the site of whoever is told it.
+	Budget Budget `json:",omitzero"`
+}
+
+// Budget bounds the traffic that the checks of a site may cause, in bytes, all
+// its agents together; 0 means no bound.
+type Budget struct {
+	Month uint64 `json:",omitempty"` // in a calendar month, UTC
+	// SpareDay is for a day, UTC, on a line that is marked or known to be
+	// expensive: a metered one, a backup.
+	SpareDay uint64 `json:",omitempty"`
+	// Revision differs when the budget of any single site does, so that a config
+	// in which one changed is another one. It is not told to agents.
+	Revision uint32 `json:",omitempty"`
 }
 
 // Seat is an agent's place in the fleet.

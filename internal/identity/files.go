@@ -30,8 +30,8 @@ func PrepareDir(dir string) error {
 	}
 	// A directory that holds things already may be a system directory named by
 	// mistake: its mode is not ours to change.
-	if bits && len(entries) == 0 {
-		if err := os.Chmod(dir, 0o700); err != nil {
+	if len(entries) == 0 {
+		if err := closeDir(dir); err != nil {
 			return fmt.Errorf("close identity directory to others: %w", err)
 		}
 	}

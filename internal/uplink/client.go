@@ -56,9 +56,9 @@ type AgentHandler interface {
 
 // ClientOptions says what a [Client] works with.
 type ClientOptions struct {
-	// Open opens the UDP socket; it is called again after a fatal socket
-	// error, and the client closes what it opened. Required.
-	Open func() (net.PacketConn, error)
+	// Ways are the ways to the collector. Its UDP socket is opened again after
+	// a fatal error.
+	Ways Ways
 	// Addrs names the collector, "host:port", tried in order. Required.
 	Addrs func() []string
 	// Resolve finds the addresses of one of them; nil asks the system.
@@ -76,7 +76,7 @@ type ClientOptions struct {
 	Log *slog.Logger
 }
 
-// Client is the agent's end: one socket, one connection, kept up until Run ends.
+// Client is the agent's end: one connection, kept up until Run ends.
 // Its methods may be called at any time and never block.
 type Client struct {
 	o      ClientOptions
@@ -84,7 +84,15 @@ type Client struct {
 	tokens quic.TokenStore
 	clock  *clock
 	fresh  *fresh
-	link   atomic.Pointer[link] // nil: no session
+	// process tells this life of the agent from every other that has the same
+	// certificate: an earlier one, or a copy on another machine.
+	process uint64
+	link    atomic.Pointer[link] // nil: no session
+
+	// Run's own:
+	quicAgain time.Time     // until when TCP goes first
+	ready     line          // a QUIC line that waits for its session; nil: none
+	patience  time.Duration // factor of Ways.Again; 0: 1
 
 	mu     sync.Mutex // guards the fields below
 	tls    *tls.Config
@@ -103,7 +111,7 @@ func NewClient(o ClientOptions) *Client {
 	if o.Resolve == nil {
 		o.Resolve = resolve
 	}
-	c := &Client{o: o, log: o.Log, tokens: quic.NewLRUTokenStore(8, 4), clock: newClock(o.Offset), fresh: newFresh()}
+	c := &Client{o: o, log: o.Log, tokens: quic.NewLRUTokenStore(8, 4), clock: newClock(o.Offset), fresh: newFresh(), process: rand.Uint64()}
 	c.forgetTickets()
 	return c
 }
@@ -129,6 +137,7 @@ const (
 	longestWait    = 30 * time.Second
 	supersededWait = 5 * time.Second
 	revokedWait    = 10 * time.Minute
+	cloneWait      = 5 * time.Minute // a copy: until somebody gives it an identity, or the original is gone
 	lasting        = 60 * time.Second
 )
 
@@ -137,10 +146,18 @@ const (
 func (c *Client) Run(ctx context.Context) error {
 	var sock socket
 	defer sock.close()
+	defer func() {
+		if c.ready != nil {
+			c.ready.shut(CodeShutdown, "")
+		}
+	}()
 	wait, told := shortestWait, ""
 	for {
 		begun := time.Now()
 		lived, err := c.once(ctx, &sock)
+		if errors.Is(err, errSwitched) && ctx.Err() == nil {
+			continue
+		}
 		if ctx.Err() != nil {
 			if lived {
 				c.o.Handler.Disconnected(nil)
@@ -171,6 +188,8 @@ func (c *Client) pause(wait time.Duration, err error) time.Duration {
 	switch {
 	case declared && end.Code == CodeRevoked:
 		wait = revokedWait
+	case errors.Is(err, ErrClone):
+		wait = cloneWait
 	case errors.Is(err, ErrRevoked): // a TLS alert: it may be a fault that passes
 	case errors.Is(err, ErrSuperseded):
 		wait = min(max(wait, supersededWait), longestWait)
@@ -182,7 +201,7 @@ func (c *Client) pause(wait time.Duration, err error) time.Duration {
 
 // kindOf sorts reasons, so that one that repeats is told once.
 func kindOf(err error) string {
-	for _, e := range []error{ErrRevoked, ErrRefused, ErrVersion, ErrExpired, ErrSuperseded, errRenewed} {
+	for _, e := range []error{ErrRevoked, ErrRefused, ErrVersion, ErrClone, ErrExpired, ErrSuperseded, errRenewed} {
 		if errors.Is(err, e) {
 			return e.Error()
 		}
@@ -190,26 +209,32 @@ func kindOf(err error) string {
 	return "down"
 }
 
-// once opens the socket if needed and lives through one session, if it can
-// get one. lived says that the handler was welcomed.
+// once lives through one session, if it can get one. lived says that the handler
+// was welcomed.
 func (c *Client) once(ctx context.Context, sock *socket) (lived bool, err error) {
-	if err := sock.open(c.o.Open); err != nil {
-		return false, err
-	}
-	l, w, err := c.dial(ctx, sock.tr)
+	l, w, err := c.dial(ctx, sock)
 	if err != nil {
-		if ctx.Err() == nil {
-			sock.failed(err)
-		}
 		return false, err
 	}
-	sock.failures = 0
 	if l.renewOnly {
 		c.o.Handler.Disconnected(ErrExpired)
 	}
+	if l.conn.transport() != TransportQUIC {
+		l.seek = func(ctx context.Context) error { return c.seekQUIC(ctx, sock) }
+	}
 	err = l.run(ctx, w)
+	l.conn.wait()
 	sock.check(err)
 	return !l.renewOnly, err
+}
+
+// Transport is how the collector is reached now: [TransportQUIC] and so on; "" if
+// it is not.
+func (c *Client) Transport() string {
+	if l := c.link.Load(); l != nil {
+		return l.conn.transport()
+	}
+	return ""
 }
 
 // Connected says whether the collector answered our hello, if only to let us
@@ -243,6 +268,7 @@ func (c *Client) Tried(t Tried) bool {
 // with the next heartbeat.
 func (c *Client) Report(h Health) bool {
 	l := c.session()
+	h.Transport = c.Transport()
 	c.mu.Lock()
 	c.health = &h
 	news := h.Voting != c.told.Voting || h.Why != c.told.Why || h.RefsOK != c.told.RefsOK || h.RefsAsked != c.told.RefsAsked
@@ -299,5 +325,5 @@ func (c *Client) OpenStream(ctx context.Context, dst netip.Addr) (net.Conn, erro
 	if err != nil {
 		return nil, err
 	}
-	return &streamConn{Stream: st, local: addressOf(l.me), remote: addressOf(dst)}, nil
+	return &streamConn{stream: st, local: addressOf(l.me), remote: addressOf(dst)}, nil
 }

@@ -111,7 +111,7 @@ func (l *link) acceptStreams(live context.Context, g *errgroup.Group) error {
 				return nil
 			}
 			_ = st.SetReadDeadline(time.Time{})
-			l.c.o.Handler.Stream(src, &streamConn{Stream: st, local: addressOf(l.me), remote: addressOf(src)})
+			l.c.o.Handler.Stream(src, &streamConn{stream: st, local: addressOf(l.me), remote: addressOf(src)})
 			return nil
 		})
 	}

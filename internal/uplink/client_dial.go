@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -16,11 +18,10 @@ import (
 )
 
 const (
-	resolveWait = 5 * time.Second
-	dialWait    = 5 * time.Second  // for a handshake, while other addresses wait
-	lastDial    = 10 * time.Second // for the last one
-	welcomeWait = 20 * time.Second // for the welcome: the collector may let an older session finish
-	newSocket   = 5                // failed rounds after which a new socket may help: a NAT that lost its way
+	resolveWait  = 5 * time.Second
+	welcomeWait  = 20 * time.Second // for the welcome: the collector may let an older session finish
+	mostPatience = 12               // times Ways.Again, between tries of a QUIC that brings no session
+	newSocket    = 5                // failed rounds after which a new socket may help: a NAT that lost its way
 )
 
 // socket is the agent's UDP socket with its transport. The zero value is closed.
@@ -70,49 +71,126 @@ func (s *socket) check(err error) {
 	}
 }
 
-// dial tries every address of the collector in order until one welcomes us.
-func (c *Client) dial(ctx context.Context, tr *quic.Transport) (*link, Welcome, error) {
-	var errs []error
-	addrs, err := c.addresses(ctx)
-	if err != nil {
-		errs = append(errs, err)
-	}
-	for i, addr := range addrs {
-		wait := dialWait
-		if i == len(addrs)-1 {
-			wait = lastDial
-		}
-		l, w, err := c.greet(ctx, tr, addr, wait)
+// dial races the ways to the collector until one of them welcomes us.
+func (c *Client) dial(ctx context.Context, sock *socket) (*link, Welcome, error) {
+	if ln := c.ready; ln != nil {
+		c.ready = nil
+		l, w, err := c.greet(ctx, ln)
 		if err == nil {
+			c.chose(ln, sock, nil)
 			return l, w, nil
 		}
-		errs = append(errs, fmt.Errorf("%s: %w", addr, err))
+		// Handshakes pass and sessions do not: say, long packets get lost.
+		c.patience = min(max(2, 2*c.patience), mostPatience)
+		c.log.Info("QUIC was back, but brought no session", "err", err)
+	}
+	addrs := c.o.Addrs()
+	t, lost := lookup(ctx, addrs, c.o.Resolve)
+	list := c.o.Ways.attempts(t, c.transport(sock), c.tlsConfig(), c.tokens, c.tcpFirst())
+	for {
+		i, ln := race(ctx, list)
+		if i < 0 {
+			break
+		}
+		l, w, err := c.greet(ctx, ln)
+		if err == nil {
+			c.chose(ln, sock, list)
+			return l, w, nil
+		}
+		list[i].err, list[i].done = err, true
 		if ctx.Err() != nil || final(err) {
 			break
 		}
 	}
-	if len(addrs) == 0 && err == nil {
-		errs = append(errs, errors.New("the collector has no address"))
+	c.quicFailed(sock, list)
+	return nil, Welcome{}, unreachable(addrs, list, lost, c.o.Ways.Open != nil)
+}
+
+// transport opens the UDP socket when it is first needed; nil: QUIC is not wanted.
+func (c *Client) transport(sock *socket) func() (*quic.Transport, error) {
+	if c.o.Ways.Open == nil {
+		return nil
 	}
-	return nil, Welcome{}, fmt.Errorf("connect to the collector: %w", errors.Join(errs...))
+	var mu sync.Mutex
+	return func() (*quic.Transport, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if err := sock.open(c.o.Ways.Open); err != nil {
+			return nil, err
+		}
+		return sock.tr, nil
+	}
+}
+
+func (c *Client) tlsConfig() *tls.Config {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tls
+}
+
+// tcpFirst says whether TCP was what worked lately.
+func (c *Client) tcpFirst() bool { return time.Now().Before(c.quicAgain) }
+
+// chose notes which way worked.
+func (c *Client) chose(ln line, sock *socket, list []attempt) {
+	if ln.transport() == TransportQUIC {
+		c.quicAgain, c.patience = time.Time{}, 0
+		sock.failures = 0
+		return
+	}
+	if c.o.Ways.Open != nil && !c.tcpFirst() {
+		c.quicAgain = time.Now().Add(c.o.Ways.again())
+		c.log.Info("QUIC does not reach the collector; using TCP", "transport", ln.transport(), "quic", c.o.Ways.noQUIC(list))
+	}
+	c.quicFailed(sock, list)
+}
+
+// quicFailed counts a round in which QUIC was tried in vain.
+func (c *Client) quicFailed(sock *socket, list []attempt) {
+	for _, a := range list {
+		if a.udp && a.err != nil && sock.tr != nil {
+			sock.failed(a.err)
+			return
+		}
+	}
+}
+
+// seekQUIC tries QUIC from time to time, while a session goes over TCP, and
+// returns when it is there: its line waits for the next session.
+func (c *Client) seekQUIC(ctx context.Context, sock *socket) error {
+	if c.o.Ways.Open == nil {
+		return nil
+	}
+	for {
+		again := c.o.Ways.again() * max(1, c.patience)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(again - again/5 + rand.N(2*again/5)):
+		}
+		t, _ := lookup(ctx, c.o.Addrs(), c.o.Resolve) // if nothing is found, nothing is tried
+		only := Ways{Open: c.o.Ways.Open}
+		list := only.attempts(targets{found: t.found}, c.transport(sock), c.tlsConfig(), c.tokens, false)
+		if _, ln := race(ctx, list); ln != nil {
+			c.ready = ln
+			return errSwitched
+		}
+		c.quicFailed(sock, list)
+	}
 }
 
 // final says whether err is the collector's word, which its other addresses
 // would only repeat.
 func final(err error) bool {
-	return errors.Is(err, ErrRevoked) || errors.Is(err, ErrRefused) || errors.Is(err, ErrVersion) || errors.Is(err, quic.ErrTransportClosed)
+	return errors.Is(err, ErrRevoked) || errors.Is(err, ErrRefused) || errors.Is(err, ErrVersion) || errors.Is(err, ErrClone) || errors.Is(err, quic.ErrTransportClosed)
 }
 
-// addresses resolves the collector's names, each address once. An error is
-// returned beside the addresses that were found.
-func (c *Client) addresses(ctx context.Context) ([]netip.AddrPort, error) {
-	return lookup(ctx, c.o.Addrs(), c.o.Resolve)
-}
-
-func lookup(ctx context.Context, hostports []string, resolve func(context.Context, string) ([]netip.AddrPort, error)) ([]netip.AddrPort, error) {
-	var all []netip.AddrPort
+// lookup resolves the collector's names, each address once, the families taking
+// turns: where one of them leads nowhere, the other is not far behind. An error
+// is returned beside the addresses that were found.
+func lookup(ctx context.Context, hostports []string, resolve func(context.Context, string) ([]netip.AddrPort, error)) (targets, error) {
+	t := targets{named: hostports, host: map[netip.AddrPort]string{}}
 	var errs []error
-	seen := map[netip.AddrPort]bool{}
 	for _, hp := range hostports {
 		ctx, cancel := context.WithTimeout(ctx, resolveWait)
 		found, err := resolve(ctx, hp)
@@ -120,14 +198,37 @@ func lookup(ctx context.Context, hostports []string, resolve func(context.Contex
 		if err != nil {
 			errs = append(errs, fmt.Errorf("resolve %s: %w", hp, err))
 		}
-		for _, a := range found {
-			if !seen[a] {
-				seen[a] = true
-				all = append(all, a)
+		for _, a := range takeTurns(found) {
+			if _, known := t.host[a]; !known && len(t.found) < maxTargets {
+				t.host[a] = hp
+				t.found = append(t.found, a)
 			}
 		}
 	}
-	return all, errors.Join(errs...)
+	return t, errors.Join(errs...)
+}
+
+// takeTurns orders addresses so that the families alternate, beginning with the
+// one that the resolver put first.
+func takeTurns(list []netip.AddrPort) []netip.AddrPort {
+	var one, other []netip.AddrPort
+	for _, a := range list {
+		if a.Addr().Is4() == list[0].Addr().Is4() {
+			one = append(one, a)
+		} else {
+			other = append(other, a)
+		}
+	}
+	all := make([]netip.AddrPort, 0, len(list))
+	for i := range max(len(one), len(other)) {
+		if i < len(one) {
+			all = append(all, one[i])
+		}
+		if i < len(other) {
+			all = append(all, other[i])
+		}
+	}
+	return all
 }
 
 // resolve asks the system, unless the host is an address already.
@@ -164,36 +265,20 @@ func agentConfig(tokens quic.TokenStore) *quic.Config {
 	return conf
 }
 
-// greet connects, says hello and waits for the welcome. That Dial returns means
-// little: the collector has then not yet seen our certificate.
-func (c *Client) greet(ctx context.Context, tr *quic.Transport, addr netip.AddrPort, wait time.Duration) (*link, Welcome, error) {
-	c.mu.Lock()
-	conf := c.tls
-	c.mu.Unlock()
-	conn, err := connect(ctx, tr, addr, conf, agentConfig(c.tokens), wait)
-	if err != nil {
-		return nil, Welcome{}, err
-	}
+// greet says hello and waits for the welcome. That a dial returned means little:
+// the collector has then not yet seen our certificate.
+func (c *Client) greet(ctx context.Context, conn line) (*link, Welcome, error) {
 	l, w, err := c.hello(ctx, conn)
 	if err != nil {
 		err = why(conn, err)
-		shut(conn, agentCode(err), "")
+		conn.shut(agentCode(err), "")
+		conn.wait()
 		return nil, Welcome{}, err
 	}
 	return l, w, nil
 }
 
-func connect(ctx context.Context, tr *quic.Transport, addr netip.AddrPort, conf *tls.Config, qc *quic.Config, wait time.Duration) (*quic.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	conn, err := tr.Dial(ctx, net.UDPAddrFromAddrPort(addr), conf, qc)
-	if err != nil {
-		return nil, closing(err)
-	}
-	return conn, nil
-}
-
-func (c *Client) hello(ctx context.Context, conn *quic.Conn) (*link, Welcome, error) {
+func (c *Client) hello(ctx context.Context, conn line) (*link, Welcome, error) {
 	st, err := conn.OpenStream()
 	if err != nil {
 		return nil, Welcome{}, fmt.Errorf("open control stream: %w", err)
@@ -202,7 +287,10 @@ func (c *Client) hello(ctx context.Context, conn *quic.Conn) (*link, Welcome, er
 	_ = st.SetDeadline(time.Now().Add(welcomeWait))
 	defer context.AfterFunc(ctx, func() { _ = st.SetDeadline(time.Now()) })()
 	h := c.o.Handler.Hello()
-	first, err := appendFrame([]byte{byte(kindControl)}, &wire.ToCollector{Frame: &wire.ToCollector_Hello{Hello: h.wire()}}, maxControlFrame)
+	h.Transport, h.Health.Transport = conn.transport(), conn.transport()
+	said := h.wire()
+	said.Process = c.process
+	first, err := appendFrame([]byte{byte(kindControl)}, &wire.ToCollector{Frame: &wire.ToCollector_Hello{Hello: said}}, maxControlFrame)
 	if err != nil {
 		return nil, Welcome{}, err
 	}
@@ -219,8 +307,8 @@ func (c *Client) hello(ctx context.Context, conn *quic.Conn) (*link, Welcome, er
 	if w == nil {
 		return nil, Welcome{}, fmt.Errorf("%w: the first frame is not welcome", ErrProtocol)
 	}
-	if !understands(minor, w.GetMinor()) {
-		return nil, Welcome{}, fmt.Errorf("%w: the collector speaks %s.%d", ErrVersion, Protocol, w.GetMinor())
+	if err := understand(w.GetMinor(), minor); err != nil {
+		return nil, Welcome{}, err
 	}
 	welcome, err := welcomeFrom(w)
 	if err != nil {

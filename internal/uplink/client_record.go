@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/quic-go/quic-go"
-
 	"picket/internal/fleet"
 )
 
@@ -41,6 +39,7 @@ type flight struct {
 	last     fleet.Mark
 	recorded time.Time // of its first record, by the collector's clock
 	sent     time.Time
+	bytes    int
 }
 
 // record sends everything behind the start, in order, for the whole session.
@@ -59,6 +58,7 @@ func (l *link) record(ctx, live context.Context) error {
 		return why(l.conn, err)
 	}
 	for after, most := l.start, batchRecords; ; {
+		l.room(next)
 		b, err := l.c.o.Source.Next(next, after, most)
 		if next.Err() != nil {
 			_ = st.Close() // fails only if it was cancelled
@@ -74,7 +74,7 @@ func (l *link) record(ctx, live context.Context) error {
 			return err
 		}
 		most = batchRecords
-		l.takeOff(b)
+		l.takeOff(b, len(buf))
 		if _, err := st.Write(buf); err != nil {
 			return why(l.conn, err)
 		}
@@ -93,10 +93,33 @@ func appendBatch(dst []byte, b *fleet.Batch) ([]byte, error) {
 	return append(dst, raw...), nil
 }
 
-func (l *link) takeOff(b *fleet.Batch) {
+// room waits until less than [streamWindow] is on its way. Over QUIC the stream's
+// own window does that; yamux knows no window below 256 KiB, and what fills it
+// would stand before control frames on a slow line.
+func (l *link) room(ctx context.Context) {
+	if l.conn.transport() == TransportQUIC {
+		return
+	}
+	for {
+		l.mu.Lock()
+		full := l.flying >= streamWindow
+		l.mu.Unlock()
+		if !full {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.landing:
+		}
+	}
+}
+
+func (l *link) takeOff(b *fleet.Batch, bytes int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.flights = append(l.flights, flight{last: b.Last(), recorded: b.Records[0].Time, sent: time.Now()})
+	l.flying += bytes
+	l.flights = append(l.flights, flight{last: b.Last(), recorded: b.Records[0].Time, sent: time.Now(), bytes: bytes})
 }
 
 // landed takes an acknowledgement, to be handed to the spool elsewhere: that
@@ -105,6 +128,7 @@ func (l *link) landed(m fleet.Mark) {
 	l.mu.Lock()
 	n := 0
 	for n < len(l.flights) && l.flights[n].last.Run == m.Run && l.flights[n].last.Seq <= m.Seq {
+		l.flying -= l.flights[n].bytes
 		n++
 	}
 	l.flights = slices.Delete(l.flights, 0, n)
@@ -114,9 +138,11 @@ func (l *link) landed(m fleet.Mark) {
 		l.acks = append(l.acks, m)
 	}
 	l.mu.Unlock()
-	select {
-	case l.acked <- struct{}{}:
-	default:
+	for _, wake := range []chan struct{}{l.acked, l.landing} {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -197,7 +223,7 @@ func (f *fresh) take() []*fleet.Batch {
 // sendFresh sends fresh results while the record stream lags. The stream is
 // opened for that and closed when it is over; what cannot be sent is dropped.
 func (l *link) sendFresh(live context.Context) error {
-	var st *quic.SendStream
+	var st sendStream
 	tick := time.NewTicker(lagging)
 	defer tick.Stop()
 	for {
@@ -224,7 +250,7 @@ func (l *link) sendFresh(live context.Context) error {
 
 // sendBatches writes to the live stream, opening it if need be, and returns it.
 // A stream that fails or does not move is given up; the next batches try anew.
-func (l *link) sendBatches(st *quic.SendStream, batches []*fleet.Batch) *quic.SendStream {
+func (l *link) sendBatches(st sendStream, batches []*fleet.Batch) sendStream {
 	var buf []byte
 	if st == nil {
 		var err error

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/quic-go/quic-go"
 	"golang.org/x/sync/errgroup"
 
 	"picket/internal/fleet"
@@ -28,6 +27,8 @@ const (
 var (
 	// errLeft ends a session whose last words were heard.
 	errLeft = errors.New("this end stopped")
+	// errSwitched ends a session because a better way was found.
+	errSwitched = errors.New("coming back by QUIC")
 	// errRenewed ends a session of which nothing but a new certificate was wanted.
 	errRenewed = errors.New("certificate renewed, coming back with it")
 )
@@ -35,8 +36,8 @@ var (
 // link is one session at the agent's end.
 type link struct {
 	c         *Client
-	conn      *quic.Conn
-	control   *quic.Stream
+	conn      line
+	control   stream
 	in        *frameReader // of control
 	frames    chan *wire.ToCollector
 	packets   *packets
@@ -45,23 +46,29 @@ type link struct {
 	metered   bool
 	start     fleet.Mark    // where the record stream begins
 	leaving   chan struct{} // closed when this end stops
+	// seek looks for a better way until ctx ends; [errSwitched]: there is one. nil:
+	// there can be none.
+	seek   func(ctx context.Context) error
+	reason atomic.Value // the error to leave with: [errLeft] or [errSwitched]
 
 	spoke atomic.Int64 // UnixNano of the last thing sent
 	beats sentTimes
 
 	mu      sync.Mutex // guards the fields below
 	flights []flight   // batches on their way, oldest first
+	flying  int        // bytes of them
 	acks    []fleet.Mark
 	acked   chan struct{} // cap 1: acks are waiting
+	landing chan struct{} // cap 1: flights have landed
 
 	ackMu sync.Mutex // held while acknowledging, so that marks stay in order
 }
 
-func newLink(c *Client, conn *quic.Conn, st *quic.Stream, in *frameReader, h Hello, w Welcome, renewOnly bool) *link {
+func newLink(c *Client, conn line, st stream, in *frameReader, h Hello, w Welcome, renewOnly bool) *link {
 	return &link{
 		c: c, conn: conn, control: st, in: in, frames: make(chan *wire.ToCollector, incoming), packets: newPackets(),
 		me: fleet.Address(w.Agent), renewOnly: renewOnly, metered: h.Metered, start: startMark(h.Runs, w.Marks),
-		leaving: make(chan struct{}), acked: make(chan struct{}, 1),
+		leaving: make(chan struct{}), acked: make(chan struct{}, 1), landing: make(chan struct{}, 1),
 	}
 }
 
@@ -74,6 +81,8 @@ func agentCode(err error) Code {
 		return CodeVersion
 	case errors.Is(err, errRenewed):
 		return CodeRenewed
+	case errors.Is(err, errSwitched):
+		return CodeSwitched
 	default:
 		return CodeShutdown
 	}
@@ -98,19 +107,25 @@ func (l *link) speak() { l.spoke.Store(time.Now().UnixNano()) }
 // or until either end gives up.
 func (l *link) run(ctx context.Context, w Welcome) error {
 	if err := l.begin(w); err != nil {
-		shut(l.conn, CodeShutdown, "")
+		l.conn.shut(CodeShutdown, "")
 		return err
 	}
 	l.c.link.Store(l)
 	defer l.c.link.Store(nil)
 	g, live := errgroup.WithContext(context.WithoutCancel(ctx))
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
+	l.reason.Store(errLeft)
 	defer context.AfterFunc(live, func() {
 		err := context.Cause(live)
-		shut(l.conn, agentCode(err), "")
+		l.conn.shut(agentCode(err), "")
 	})()
 	g.Go(func() error { return l.read() })
 	g.Go(func() error { return l.write(live) })
 	g.Go(func() error { return l.leave(ctx, live) })
+	if l.seek != nil && !l.renewOnly {
+		g.Go(func() error { return l.look(ctx, live, leave) })
+	}
 	if !l.renewOnly {
 		g.Go(func() error { return l.record(ctx, live) })
 		g.Go(func() error { return l.acknowledge(live) })
@@ -120,8 +135,8 @@ func (l *link) run(ctx context.Context, w Welcome) error {
 		g.Go(func() error { return l.acceptStreams(live, g) })
 	}
 	err := g.Wait()
-	shut(l.conn, agentCode(err), "")
-	if errors.Is(err, errLeft) || errors.Is(err, errRenewed) {
+	l.conn.shut(agentCode(err), "")
+	if errors.Is(err, errLeft) || errors.Is(err, errRenewed) || errors.Is(err, errSwitched) {
 		return err
 	}
 	return why(l.conn, err)
@@ -138,7 +153,7 @@ func (l *link) begin(w Welcome) error {
 		}
 	}
 	cfg, roster := w.Config, w.Roster
-	w.Config, w.Roster = nil, nil
+	w.Config, w.Roster, w.Transport = nil, nil, l.conn.transport()
 	l.c.o.Handler.Welcome(w)
 	if roster != nil {
 		l.c.o.Handler.Roster(*roster)
@@ -158,6 +173,18 @@ func (l *link) config(cfg fleet.Config) {
 	l.send(&wire.ToCollector{Frame: &wire.ToCollector_Applied{Applied: a}})
 }
 
+// look waits for a better way and then leaves in order.
+func (l *link) look(ctx, live context.Context, leave func()) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(live, cancel)()
+	if err := l.seek(ctx); err != nil {
+		l.reason.Store(err)
+		leave()
+	}
+	return nil
+}
+
 // leave waits until this end stops, and then at most two seconds for the
 // collector's last words.
 func (l *link) leave(ctx, live context.Context) error {
@@ -171,9 +198,12 @@ func (l *link) leave(ctx, live context.Context) error {
 	case <-live.Done():
 		return live.Err()
 	case <-time.After(flushWait):
-		return errLeft
+		return l.left()
 	}
 }
+
+// left is the end of a session that this end ended in order.
+func (l *link) left() error { return l.reason.Load().(error) }
 
 // read reads control frames until the session ends.
 func (l *link) read() error {
@@ -188,7 +218,7 @@ func (l *link) read() error {
 				if err := l.flushAcks(); err != nil {
 					return err
 				}
-				return errLeft
+				return l.left()
 			default:
 				return fmt.Errorf("%w: the collector closed the control stream", ErrProtocol)
 			}

@@ -60,26 +60,53 @@ func (c *conveyor) Next(ctx context.Context, after fleet.Mark, _ int) (*fleet.Ba
 // and the making of the results share the CPU.
 func BenchmarkDelivery(b *testing.B) {
 	for _, size := range []int{100, 1000} {
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			w := newWorld(b)
-			var up, down atomic.Int64
-			w.open = func() net.PacketConn { return meter{w.udp("127.0.0.1:0"), &up} }
-			w.listen = func() net.PacketConn { return meter{w.udp("127.0.0.1:0"), &down} }
-			w.office.record = func(context.Context) error { return nil }
-			defer w.serve()()
-			a := w.agent("agent-1", time.Now())
-			src := &conveyor{site: newSite(1), size: size, total: uint64(b.N), all: make(chan struct{})}
-			a.client.o.Source = src
-			b.ResetTimer()
-			stop := w.run(a)
-			<-src.all
-			b.StopTimer()
-			stop()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "results/s")
-			b.ReportMetric(float64(up.Load())/float64(b.N), "B-up/result")
-			b.ReportMetric(float64(down.Load())/float64(b.N), "B-down/result")
-		})
+		for _, way := range []string{TransportQUIC, TransportTCP} {
+			b.Run(fmt.Sprint(way, "/", size), func(b *testing.B) {
+				w := newWorld(b)
+				var up, down atomic.Int64
+				w.open = func() net.PacketConn { return meter{w.udp("127.0.0.1:0"), &up} }
+				w.listen = func() net.PacketConn { return meter{w.udp("127.0.0.1:0"), &down} }
+				if way == TransportTCP {
+					w.overTCP()
+					w.ways.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+						c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+						return tcpMeter{c, &up, &down}, err
+					}
+				}
+				w.office.record = func(context.Context) error { return nil }
+				defer w.serve()()
+				a := w.agent("agent-1", time.Now())
+				src := &conveyor{site: newSite(1), size: size, total: uint64(b.N), all: make(chan struct{})}
+				a.client.o.Source = src
+				b.ResetTimer()
+				stop := w.run(a)
+				<-src.all
+				b.StopTimer()
+				stop()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "results/s")
+				b.ReportMetric(float64(up.Load())/float64(b.N), "B-up/result")
+				b.ReportMetric(float64(down.Load())/float64(b.N), "B-down/result")
+			})
+		}
 	}
+}
+
+// tcpMeter counts what goes over a TCP connection, without TCP's own headers.
+type tcpMeter struct {
+	net.Conn
+	up, down *atomic.Int64
+}
+
+func (m tcpMeter) Write(b []byte) (int, error) {
+	n, err := m.Conn.Write(b)
+	m.up.Add(int64(n))
+	return n, err
+}
+
+func (m tcpMeter) Read(b []byte) (int, error) {
+	n, err := m.Conn.Read(b)
+	m.down.Add(int64(n))
+	return n, err
 }
 
 // BenchmarkServerPath is what the collector computes for each result between

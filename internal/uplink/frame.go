@@ -21,15 +21,12 @@ const (
 )
 
 // minor is the revision of [Protocol] that this code speaks, and minorSpan how
-// many revisions back it still understands.
+// far apart two ends may be. Revision 2 tells copies of an agent apart, and
+// enrolment may have to wait for approval.
 const (
-	minor     = 1
+	minor     = 2
 	minorSpan = 2
 )
-
-// understands says whether ours can talk to a peer of revision theirs. A newer
-// peer is welcome: it understands us, and what we do not know of it is skipped.
-func understands(ours, theirs uint32) bool { return uint64(theirs)+minorSpan >= uint64(ours) }
 
 // LiveRun is the run of batches for [Client.Live] whose maker does not know the
 // seqs that the spool gave: what they hold is told apart by check and time. No

@@ -2,8 +2,10 @@ package uplink
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -17,22 +19,24 @@ type Code uint64
 
 // The codes.
 const (
-	CodeShutdown   Code = 0 // orderly: this end is stopping
-	CodeSuperseded Code = 1 // the same certificate connected again; the newer one stays
-	CodeRevoked    Code = 2 // the agent is not welcome any more
-	CodeRefused    Code = 3 // the other end said no; the reason says why
-	CodeProtocol   Code = 4 // the peer sent what it should not have sent
-	CodeVersion    Code = 5 // the two ends are too far apart in versions
-	CodeBusy       Code = 6 // not now; come again later
-	CodeTimeout    Code = 7 // the peer was silent where it had to speak
-	CodeRenewed    Code = 8 // the agent comes back with its new certificate
-	CodeMoved      Code = 9 // the agent's address changed: come back, so that its network is known
+	CodeShutdown   Code = 0  // orderly: this end is stopping
+	CodeSuperseded Code = 1  // the same certificate connected again; the newer one stays
+	CodeRevoked    Code = 2  // the agent is not welcome any more
+	CodeRefused    Code = 3  // the other end said no; the reason says why
+	CodeProtocol   Code = 4  // the peer sent what it should not have sent
+	CodeVersion    Code = 5  // the two ends are too far apart in versions
+	CodeBusy       Code = 6  // not now; come again later
+	CodeTimeout    Code = 7  // the peer was silent where it had to speak
+	CodeRenewed    Code = 8  // the agent comes back with its new certificate
+	CodeMoved      Code = 9  // the agent's address changed: come back, so that its network is known
+	CodeSwitched   Code = 10 // the agent comes back by a better way
+	CodeClone      Code = 60 // another machine is online with the same identity
 )
 
 var codeNames = map[Code]string{
 	CodeShutdown: "shutdown", CodeSuperseded: "superseded", CodeRevoked: "revoked", CodeRefused: "refused", CodeProtocol: "protocol",
 	CodeVersion: "version", CodeBusy: "busy", CodeTimeout: "timeout", CodeRenewed: "renewed",
-	CodeMoved: "moved",
+	CodeMoved: "moved", CodeSwitched: "switched", CodeClone: "clone",
 }
 
 // String returns the name used in logs and by [Server.Disconnect].
@@ -78,6 +82,9 @@ var (
 	ErrRefused = errors.New("the collector refused the session")
 	// ErrVersion means that agent and collector are too far apart in versions.
 	ErrVersion = errors.New("the versions of agent and collector are too far apart")
+	// ErrClone means that another machine is online with this agent's identity:
+	// one of the two is a copy, and this one came later.
+	ErrClone = errors.New("this identity is online from another machine")
 	// ErrExpired means that the certificate has expired, and only
 	// [Client.Renew] is heard.
 	ErrExpired = errors.New("the certificate has expired, only renewal is heard")
@@ -85,6 +92,7 @@ var (
 
 var codeErrors = map[Code]error{
 	CodeRevoked: ErrRevoked, CodeSuperseded: ErrSuperseded, CodeRefused: ErrRefused, CodeVersion: ErrVersion, CodeProtocol: ErrProtocol,
+	CodeClone: ErrClone,
 }
 
 // CloseError is the end of a session as one of the two ends declared it.
@@ -112,34 +120,43 @@ func (e *CloseError) Is(target error) bool {
 	return s != nil && s == target
 }
 
-// alertBadCertificate is the TLS alert with which crypto/tls reports a
-// certificate that VerifyConnection did not like, as a QUIC error code.
-const alertBadCertificate = 0x100 + 42
+// TLS alerts: the one with which crypto/tls reports a certificate that
+// VerifyConnection did not like, and the one for a peer that speaks none of the
+// protocols offered. QUIC adds 0x100; over TCP they come as an error of a type that
+// crypto/tls keeps to itself, known by its text.
+const (
+	alertBadCertificate = 42
+	alertNoProtocol     = 120
+)
 
-// closing turns an error of quic-go into ours. In TLS 1.3 a client's handshake
+// closing turns an error of quic-go or of TLS into ours. In TLS 1.3 a client's handshake
 // is over before the server has looked at its certificate, so that a rejected
 // one shows itself here, as an alert, and not in Dial.
 func closing(err error) error {
 	if app, ok := errors.AsType[*quic.ApplicationError](err); ok {
 		return &CloseError{Code: Code(app.ErrorCode), Reason: clip(app.ErrorMessage, maxReason), Remote: app.Remote}
 	}
-	if tr, ok := errors.AsType[*quic.TransportError](err); ok && tr.Remote && tr.ErrorCode == alertBadCertificate {
+	if tr, ok := errors.AsType[*quic.TransportError](err); ok && tr.Remote && tr.ErrorCode == 0x100+alertBadCertificate {
 		return fmt.Errorf("%w (%w)", ErrRevoked, err)
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" && op.Err.Error() == tls.AlertError(alertBadCertificate).Error() {
+		return fmt.Errorf("%w (%w)", ErrRevoked, err)
+	}
+	if tr, ok := errors.AsType[*quic.TransportError](err); ok && tr.Remote && tr.ErrorCode == 0x100+alertNoProtocol {
+		return fmt.Errorf("%w: the collector does not speak %s, this agent speaks nothing else (%w)", ErrVersion, Protocol, err)
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" && op.Err.Error() == tls.AlertError(alertNoProtocol).Error() {
+		return fmt.Errorf("%w: the collector does not speak %s, this agent speaks nothing else (%w)", ErrVersion, Protocol, err)
 	}
 	return err
 }
 
 // why returns the error that ended conn, or err if it still lives.
-func why(conn *quic.Conn, err error) error {
+func why(conn line, err error) error {
 	if cause := context.Cause(conn.Context()); cause != nil {
 		return closing(cause)
 	}
 	return closing(err)
-}
-
-// shut closes conn with a code and a reason for people, which must fit a packet.
-func shut(conn *quic.Conn, code Code, reason string) {
-	_ = conn.CloseWithError(quic.ApplicationErrorCode(code), clip(reason, maxReason)) // it never fails
 }
 
 const maxReason = 200 // bytes of text in a close frame

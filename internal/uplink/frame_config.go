@@ -10,7 +10,7 @@ import (
 )
 
 func configWire(c *fleet.Config) *wire.Config {
-	w := &wire.Config{Id: c.ID, PolitenessUs: micros(c.Politeness)}
+	w := &wire.Config{Id: c.ID, PolitenessUs: micros(c.Politeness), BudgetMonth: c.Budget.Month, BudgetDay: c.Budget.SpareDay}
 	for _, t := range c.Targets {
 		w.Targets = append(w.Targets, &wire.Target{
 			Id: t.ID, Name: t.Name, Provider: t.Provider, Service: t.Service, Region: t.Region,
@@ -28,7 +28,7 @@ func configWire(c *fleet.Config) *wire.Config {
 // configFrom reads a config. A kind or an option of a check that this version
 // does not know is no error: that check alone will answer "unsupported".
 func configFrom(w *wire.Config) (fleet.Config, error) {
-	c := fleet.Config{ID: w.GetId(), Politeness: duration(w.GetPolitenessUs())}
+	c := fleet.Config{ID: w.GetId(), Politeness: duration(w.GetPolitenessUs()), Budget: fleet.Budget{Month: w.GetBudgetMonth(), SpareDay: w.GetBudgetDay()}}
 	for _, t := range w.GetTargets() {
 		c.Targets = append(c.Targets, fleet.Target{
 			ID: t.GetId(), Name: t.GetName(), Provider: t.GetProvider(), Service: t.GetService(), Region: t.GetRegion(),

@@ -64,6 +64,10 @@ func (h Hello) wire() *wire.Hello {
 	w := &wire.Hello{
 		Minor: minor, Features: features(), Version: clip(h.Version, maxText), Os: clip(h.OS, maxText), Hostname: clip(h.Hostname, maxText),
 		Config: h.Config, Roster: h.Roster, Health: h.Health.wire(), Metered: h.Metered,
+		Transport: knownTransport(h.Transport),
+	}
+	if h.Machine != (Machine{}) {
+		w.Machine = h.Machine[:]
 	}
 	for _, r := range h.Runs[max(0, len(h.Runs)-maxRuns):] {
 		w.Runs = append(w.Runs, &wire.Run{Id: r.ID, Oldest: r.Oldest, Newest: r.Newest})
@@ -81,7 +85,9 @@ func helloFrom(w *wire.Hello) (Hello, error) {
 	h := Hello{
 		Version: clip(w.GetVersion(), maxText), OS: clip(w.GetOs(), maxText), Hostname: clip(w.GetHostname(), maxText),
 		Config: w.GetConfig(), Roster: w.GetRoster(), Health: healthFrom(w.GetHealth()), Metered: w.GetMetered(),
+		Transport: knownTransport(w.GetTransport()),
 	}
+	h.Machine = machineFrom(w.GetMachine())
 	for _, r := range w.GetRuns() {
 		h.Runs = append(h.Runs, Run{ID: r.GetId(), Oldest: r.GetOldest(), Newest: r.GetNewest()})
 	}
@@ -95,6 +101,8 @@ func (h Health) wire() *wire.Health {
 	return &wire.Health{
 		RefsOk: uint32(max(0, h.RefsOK)), RefsAsked: uint32(max(0, h.RefsAsked)), Voting: h.Voting, Why: clip(h.Why, maxText),
 		Spool: h.Spool, Dropped: h.Dropped, Rss: h.RSS, Cpu: h.CPU, OffsetUs: h.Offset.Microseconds(),
+		Transport: knownTransport(h.Transport),
+		Routed:    h.Routed, TrafficDay: h.TrafficDay, TrafficMonth: h.TrafficMonth, Stretch: factor(h.Stretch),
 	}
 }
 
@@ -102,13 +110,18 @@ func healthFrom(w *wire.Health) Health {
 	return Health{
 		RefsOK: int(w.GetRefsOk()), RefsAsked: int(w.GetRefsAsked()), Voting: w.GetVoting(), Why: clip(w.GetWhy(), maxText),
 		Spool: w.GetSpool(), Dropped: w.GetDropped(), RSS: w.GetRss(), CPU: w.GetCpu(), Offset: signedDuration(w.GetOffsetUs()),
+		Transport: knownTransport(w.GetTransport()),
+		Routed:    w.GetRouted(), TrafficDay: w.GetTrafficDay(), TrafficMonth: w.GetTrafficMonth(), Stretch: factor(w.GetStretch()),
 	}
 }
 
 func (m Welcome) wire() *wire.Welcome {
 	w := &wire.Welcome{
 		Minor: minor, Agent: m.Agent, NowNs: uint64(m.Now.UnixNano()),
-		Network: networkWire(m.Network), Trust: m.Trust,
+		Network: networkWire(m.Network), Trust: m.Trust, Spare: m.Spare,
+	}
+	if m.Remote.IsValid() {
+		w.Remote = m.Remote.Unmap().WithZone("").AsSlice()
 	}
 	for _, k := range m.Marks {
 		w.Marks = append(w.Marks, &wire.Mark{Run: k.Run, Seq: k.Seq})
@@ -123,9 +136,10 @@ func (m Welcome) wire() *wire.Welcome {
 }
 
 func welcomeFrom(w *wire.Welcome) (Welcome, error) {
+	remote, _ := netip.AddrFromSlice(w.GetRemote()) // an older collector does not tell
 	m := Welcome{
 		Agent: w.GetAgent(), Now: time.Unix(0, int64(w.GetNowNs())),
-		Network: networkFrom(w.GetNetwork()), Trust: w.GetTrust(),
+		Network: networkFrom(w.GetNetwork()), Trust: w.GetTrust(), Remote: remote, Spare: w.GetSpare(),
 	}
 	for _, k := range w.GetMarks() {
 		m.Marks = append(m.Marks, fleet.Mark{Run: k.GetRun(), Seq: k.GetSeq()})

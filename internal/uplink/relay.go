@@ -37,11 +37,11 @@ func (address) Network() string { return "fleet" }
 
 func addressOf(a netip.Addr) net.Addr { return address{netip.AddrPortFrom(a, fleet.Port)} }
 
-// streamConn makes a QUIC stream the net.Conn that memberlist wants: with
+// streamConn makes a stream the net.Conn that memberlist wants: with
 // addresses, and a Close that ends both directions, since a stream that is
 // finished in one direction alone keeps its credit for ever.
 type streamConn struct {
-	*quic.Stream
+	stream
 	local, remote net.Addr
 	done          func() // gives the stream's place back; nil if it has none
 	once          sync.Once
@@ -57,7 +57,7 @@ func (c *streamConn) RemoteAddr() net.Addr { return c.remote }
 func (c *streamConn) Close() (err error) {
 	c.once.Do(func() {
 		c.CancelRead(streamDone)
-		err = c.Stream.Close()
+		err = c.stream.Close()
 		if c.done != nil {
 			c.done()
 		}
@@ -66,7 +66,7 @@ func (c *streamConn) Close() (err error) {
 }
 
 // refuse ends both directions of s.
-func refuse(s *quic.Stream, code quic.StreamErrorCode) {
+func refuse(s stream, code quic.StreamErrorCode) {
 	s.CancelRead(code)
 	s.CancelWrite(code)
 }
@@ -88,7 +88,7 @@ func readAddr(r io.Reader) (netip.Addr, error) {
 }
 
 // openRelay opens a relay stream on conn whose header names peer.
-func openRelay(ctx context.Context, conn *quic.Conn, peer netip.Addr) (*quic.Stream, error) {
+func openRelay(ctx context.Context, conn line, peer netip.Addr) (stream, error) {
 	s, err := conn.OpenStreamSync(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open relay stream: %w", err)
@@ -105,7 +105,7 @@ func openRelay(ctx context.Context, conn *quic.Conn, peer netip.Addr) (*quic.Str
 }
 
 // packets is a bounded queue of datagrams for one connection. It exists because
-// [quic.Conn.SendDatagram] blocks when 32 datagrams wait, and the goroutines of
+// a line's SendDatagram blocks when 32 datagrams wait, and the goroutines of
 // memberlist must never block.
 type packets struct {
 	mu      sync.Mutex // guards the fields below
@@ -148,7 +148,7 @@ func (p *packets) take() []byte {
 
 // send sends what is queued until ctx or the connection ends. A datagram that
 // is too large for the path is dropped: gossip keeps below 1,100 bytes.
-func (p *packets) send(ctx context.Context, conn *quic.Conn) error {
+func (p *packets) send(ctx context.Context, conn line) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -157,7 +157,7 @@ func (p *packets) send(ctx context.Context, conn *quic.Conn) error {
 		}
 		for b := p.take(); b != nil; b = p.take() {
 			err := conn.SendDatagram(b)
-			if tooLarge := (*quic.DatagramTooLargeError)(nil); err != nil && !errors.As(err, &tooLarge) {
+			if err != nil && !errors.Is(err, errTooLarge) {
 				return why(conn, err)
 			}
 		}

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/quic-go/quic-go"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -71,7 +70,7 @@ func (x *session) acceptStreams(ctx context.Context, g *errgroup.Group) error {
 
 // relay connects st with the member that its header names, and returns when
 // the two have finished.
-func (x *session) relay(ctx context.Context, st *quic.Stream) {
+func (x *session) relay(ctx context.Context, st stream) {
 	dst, err := readAddr(st)
 	if err != nil || !x.s.o.Handler.Member(x.agent) || !x.relayed.allow(time.Now()) {
 		refuse(st, streamRefused)
@@ -84,7 +83,7 @@ func (x *session) relay(ctx context.Context, st *quic.Stream) {
 		return
 	}
 	if dst == x.s.name {
-		x.s.o.Handler.Stream(x.vaddr, &streamConn{Stream: st, local: addressOf(dst), remote: addressOf(x.vaddr), done: release})
+		x.s.o.Handler.Stream(x.vaddr, &streamConn{stream: st, local: addressOf(dst), remote: addressOf(x.vaddr), done: release})
 		return
 	}
 	defer release()
@@ -114,7 +113,7 @@ func (x *session) place() (release func(), ok bool) {
 
 // openRelay opens a relay stream to this agent, from the member at src. The
 // caller calls done when the stream has ended.
-func (x *session) openRelay(ctx context.Context, src netip.Addr) (st *quic.Stream, done func(), err error) {
+func (x *session) openRelay(ctx context.Context, src netip.Addr) (st stream, done func(), err error) {
 	release, ok := x.place()
 	if !ok {
 		return nil, nil, fmt.Errorf("open stream to %s: too many are open", x.agent)
@@ -129,7 +128,7 @@ func (x *session) openRelay(ctx context.Context, src netip.Addr) (st *quic.Strea
 }
 
 // splice copies both ways until both directions have ended.
-func splice(a, b *quic.Stream) {
+func splice(a, b stream) {
 	var moved atomic.Int64 // UnixNano of the last byte, either way
 	moved.Store(time.Now().UnixNano())
 	there := make(chan struct{})
@@ -143,7 +142,7 @@ func splice(a, b *quic.Stream) {
 
 // half copies src to dst. An end is handed on as an end, a failure as a
 // failure; a stream on which nothing has moved for [relayIdle] fails.
-func half(dst, src *quic.Stream, moved *atomic.Int64) {
+func half(dst, src stream, moved *atomic.Int64) {
 	buf := make([]byte, 8<<10)
 	for {
 		_ = src.SetReadDeadline(time.Now().Add(relayIdle)) // deadlines never fail

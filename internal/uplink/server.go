@@ -23,8 +23,8 @@ type ServerHandler interface {
 	// Enrol redeems a join token. A *[Refusal] goes to the agent as it is;
 	// any other error is logged, and the agent is told to come again.
 	Enrol(ctx context.Context, remote netip.AddrPort, r EnrolRequest) (EnrolResponse, error)
-	// Hello begins a session. A *[Refusal] and [ErrRevoked] end it with their
-	// code; after any other error the agent comes again.
+	// Hello begins a session. A *[Refusal], [ErrRevoked] and a *[VersionError] end
+	// it with their code; after any other error the agent comes again.
 	Hello(ctx context.Context, agent string, remote netip.AddrPort, h Hello) (Welcome, error)
 	// Record returns nil when b is durable; then it is acknowledged. While it
 	// blocks, this agent is held back, and only its results.
@@ -34,6 +34,7 @@ type ServerHandler interface {
 	Suspicion(agent string, s Suspicion)
 	Vote(agent string, v Vote)
 	Health(agent string, h Health)
+	Doctor(agent string, d Doctor)
 	// Applied tells that a config is in force, or why it was refused.
 	Applied(agent string, config uint64, refused string)
 	// Seen is a sign of life, at most every 200 ms per agent.
@@ -56,6 +57,9 @@ type ServerOptions struct {
 	// Socket is the UDP socket. It stays the caller's, to be closed after
 	// [Server.Serve] returned. Required.
 	Socket net.PacketConn
+	// Listener takes the agents that UDP does not get through to; it should
+	// have the port number of Socket. [Server.Serve] closes it. nil: none.
+	Listener net.Listener
 	// Authority makes the TLS configs. Required.
 	Authority *identity.Authority
 	// Check refuses agents that are revoked or unknown, in every handshake,
@@ -63,6 +67,9 @@ type ServerOptions struct {
 	Check func(agentID string, expired bool) error
 	// Handler is told everything. Required.
 	Handler ServerHandler
+	// Clone is told when a machine is refused because another one is online with
+	// the same identity; nil: nobody is. It must not block.
+	Clone func(Clone)
 	// Name is the collector's own name in gossip; "" means [fleet.CollectorID].
 	Name string
 	// ResetKey lets a restarted collector end the sessions of its earlier life
@@ -80,7 +87,7 @@ type Session struct {
 	Remote    netip.AddrPort
 	Since     time.Time
 	RTT       time.Duration // smoothed
-	Transport string        // "quic"
+	Transport string        // [TransportQUIC] and so on
 }
 
 // Server is the collector's end of all sessions.
@@ -90,6 +97,7 @@ type Server struct {
 	name netip.Addr // of the collector's own member
 
 	gate *gate
+	tls  *tls.Config
 	tr   *quic.Transport
 	ln   *quic.Listener
 	work sync.WaitGroup // one per connection
@@ -98,7 +106,7 @@ type Server struct {
 	agents   map[string]*session
 	members  map[netip.Addr]*session // the same, by virtual address
 	sessions map[*session]struct{}   // every one, those that only renew too
-	clones   map[string]*rivalry
+	clones   map[string]*rivalry     // by agent
 }
 
 // Both ends keep a silent connection for 45 s. Windows are fixed (initial =
@@ -132,6 +140,9 @@ func NewServer(o ServerOptions) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Clone == nil {
+		o.Clone = func(Clone) {}
+	}
 	if o.Name == "" {
 		o.Name = fleet.CollectorID
 	}
@@ -146,7 +157,8 @@ func NewServer(o ServerOptions) (*Server, error) {
 		VerifySourceAddress: s.gate.suspect,
 		ConnContext:         s.gate.admit,
 	}
-	ln, err := s.tr.Listen(s.tls(), quicConfig())
+	s.tls = s.tlsConfig()
+	ln, err := s.tr.Listen(s.tls, quicConfig())
 	if err != nil {
 		return nil, fmt.Errorf("listen for agents: %w", err)
 	}
@@ -154,9 +166,11 @@ func NewServer(o ServerOptions) (*Server, error) {
 	return s, nil
 }
 
-// tls dispatches on the protocol that the agent offers: enrolment has no
+// tlsConfig dispatches on the protocol that the agent offers: enrolment has no
 // client certificate yet, a session must have one.
-func (s *Server) tls() *tls.Config {
+func (s *Server) tlsConfig() *tls.Config {
+	// Who offers neither gets the TLS alert for that, by way of a config that it does
+	// not match, and can tell it from a broken line.
 	sessions := s.o.Authority.ServerTLS(s.o.Check, Protocol)
 	enrol := s.o.Authority.EnrolTLS(EnrolProtocol)
 	return &tls.Config{
@@ -170,7 +184,7 @@ func (s *Server) tls() *tls.Config {
 					return enrol, nil
 				}
 			}
-			return nil, fmt.Errorf("client offers neither %s nor %s", Protocol, EnrolProtocol)
+			return sessions, nil
 		},
 	}
 }
@@ -180,6 +194,8 @@ func (s *Server) tls() *tls.Config {
 // nil if ctx was the reason.
 func (s *Server) Serve(ctx context.Context) error {
 	var failed error
+	over := make(chan struct{})
+	go func() { defer close(over); s.acceptTCP(ctx) }()
 	for {
 		conn, err := s.ln.Accept(ctx)
 		if err != nil {
@@ -190,22 +206,23 @@ func (s *Server) Serve(ctx context.Context) error {
 		}
 		// Nothing else here: the queue of finished handshakes is 32 long, and
 		// what does not fit is refused.
-		s.work.Go(func() { s.handle(ctx, conn) })
+		s.work.Go(func() { s.handle(ctx, quicLine{conn}) })
 	}
-	err := s.ln.Close()
+	err := errors.Join(s.ln.Close(), s.closeListener())
+	<-over
 	s.closeAll()
 	s.work.Wait()
 	return errors.Join(failed, err, s.tr.Close())
 }
 
-func (s *Server) handle(ctx context.Context, conn *quic.Conn) {
-	switch conn.ConnectionState().TLS.NegotiatedProtocol {
+func (s *Server) handle(ctx context.Context, conn line) {
+	switch conn.tlsState().NegotiatedProtocol {
 	case EnrolProtocol:
 		s.enrol(ctx, conn)
 	case Protocol:
 		s.serve(ctx, conn)
 	default: // cannot happen: the TLS config offers no other
-		shut(conn, CodeProtocol, "unknown protocol")
+		conn.shut(CodeProtocol, "unknown protocol")
 	}
 }
 
@@ -246,7 +263,7 @@ func (s *Server) list(wanted func(*session) bool) []Session {
 	for _, x := range s.agents {
 		if wanted(x) {
 			list = append(list, Session{
-				Agent: x.agent, Remote: x.remote(), Since: x.since, RTT: x.conn.ConnectionStats().SmoothedRTT, Transport: "quic",
+				Agent: x.agent, Remote: x.remote(), Since: x.since, RTT: x.conn.rtt(), Transport: x.transport(),
 			})
 		}
 	}
@@ -272,5 +289,5 @@ func (s *Server) OpenStream(ctx context.Context, dst netip.Addr) (net.Conn, erro
 	if err != nil {
 		return nil, err
 	}
-	return &streamConn{Stream: st, local: addressOf(s.name), remote: addressOf(dst), done: done}, nil
+	return &streamConn{stream: st, local: addressOf(s.name), remote: addressOf(dst), done: done}, nil
 }

@@ -136,6 +136,8 @@ func (x *session) hear(ctx context.Context, g *errgroup.Group, f *wire.ToCollect
 		h.Suspicion(x.agent, suspicionFrom(m.Suspicion))
 	case *wire.ToCollector_Vote:
 		h.Vote(x.agent, voteFrom(m.Vote))
+	case *wire.ToCollector_Doctor:
+		h.Doctor(x.agent, doctorFrom(m.Doctor))
 	case *wire.ToCollector_Tried:
 		x.waiting.answer(triedFrom(m.Tried))
 	case *wire.ToCollector_Applied:

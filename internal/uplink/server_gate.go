@@ -79,6 +79,15 @@ func (g *gate) admit(ctx context.Context, info *quic.ClientInfo) (context.Contex
 	return context.WithValue(ctx, strangerKey{}, s), nil
 }
 
+// admitAddr gives a new TCP connection one of the places; its address is proven.
+func (g *gate) admitAddr(a netip.Addr) (*stranger, error) {
+	s := &stranger{g: g, from: source(a)}
+	if err := g.enter(s.from); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
 func (g *gate) enter(from netip.Prefix) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -113,13 +122,6 @@ func proven(info *quic.ClientInfo) netip.Prefix {
 		return netip.Prefix{}
 	}
 	return source(ap.Addr())
-}
-
-// known gives the place of conn back: it has shown who it is.
-func known(conn *quic.Conn) {
-	if s, ok := conn.Context().Value(strangerKey{}).(*stranger); ok {
-		s.known()
-	}
 }
 
 // source is the network that an address's connections and failures count for: the

@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/quic-go/quic-go"
 	"golang.org/x/sync/errgroup"
 
 	"picket/internal/fleet"
@@ -47,7 +46,7 @@ func (x *session) acceptResults(ctx context.Context, g *errgroup.Group, marks []
 // record hands batches to the handler, one after the other, and acknowledges
 // what is durable. While the handler blocks nothing is read, the stream's
 // window fills, and QUIC holds the agent back.
-func (x *session) record(ctx context.Context, st *quic.ReceiveStream, o *order) error {
+func (x *session) record(ctx context.Context, st receiveStream, o *order) error {
 	defer close(x.recorded)
 	in := newFrameReader(st, maxFrame)
 	for {
@@ -76,7 +75,7 @@ func (x *session) record(ctx context.Context, st *quic.ReceiveStream, o *order) 
 }
 
 // live hands over results that will come again; it is dropped without harm.
-func (x *session) live(st *quic.ReceiveStream) error {
+func (x *session) live(st receiveStream) error {
 	in := newFrameReader(st, maxFrame)
 	for {
 		b, err := x.batch(in)

@@ -37,23 +37,27 @@ func (s *Server) closeAll() {
 // for. From now on x owes the handler the news that the agent is gone, if the
 // older session did.
 func (s *Server) take(ctx context.Context, x *session) error {
+	if err := s.original(ctx, x); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	old := s.agents[x.agent]
 	s.agents[x.agent], s.members[x.vaddr] = x, x
-	fight := false
+	copied := false
 	if old != nil {
 		x.announced, old.superseded = old.announced, true
-		fight = s.fightLocked(x.agent, old.remote().Addr(), x.remote().Addr())
+		copied = s.rivalLocked(old, x)
 	}
 	s.mu.Unlock()
 	if old == nil {
 		return nil
 	}
-	if fight {
-		s.log.Warn("two machines use one agent's certificate: one is a copy; revoke it and join both anew",
-			"agent", x.agent, "here", x.remote(), "there", old.remote())
+	if copied {
+		old.close(CodeClone, onlineElsewhere(x).Error())
+		s.cloned(old, x)
+	} else {
+		old.close(CodeSuperseded, "")
 	}
-	old.close(CodeSuperseded, "")
 	wait, cancel := context.WithTimeout(ctx, letGo)
 	defer cancel()
 	select {
@@ -111,37 +115,4 @@ func (s *Server) member(a netip.Addr) *session {
 		return nil
 	}
 	return x
-}
-
-// rivalry counts how often an agent's sessions pushed each other out from two
-// different addresses. One move is a change of line; going back and forth is
-// two machines with one certificate.
-type rivalry struct {
-	since  time.Time
-	count  int
-	logged bool
-}
-
-const (
-	rivalries     = 3
-	rivalryWindow = 10 * time.Minute
-)
-
-// fightLocked counts one supersession, and says once when it is a fight.
-func (s *Server) fightLocked(agent string, old, now netip.Addr) bool {
-	if old == now {
-		return false
-	}
-	r := s.clones[agent]
-	if r == nil || time.Since(r.since) > rivalryWindow {
-		logged := r != nil && r.logged
-		r = &rivalry{since: time.Now(), logged: logged}
-		s.clones[agent] = r
-	}
-	r.count++
-	if r.count < rivalries || r.logged {
-		return false
-	}
-	r.logged = true
-	return true
 }

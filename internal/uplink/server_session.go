@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/quic-go/quic-go"
 	"golang.org/x/sync/errgroup"
 
 	"picket/internal/fleet"
@@ -33,13 +32,13 @@ var errBusy = errors.New("the collector could not do its part")
 // session is one agent's connection at the collector's end.
 type session struct {
 	s       *Server
-	conn    *quic.Conn
+	conn    line
 	agent   string
 	vaddr   netip.Addr
 	since   time.Time
 	expired bool // the certificate is; only renewal is heard
 
-	control *quic.Stream
+	control stream
 	in      *frameReader // of control
 	frames  chan *wire.ToAgent
 	packets *packets
@@ -53,8 +52,15 @@ type session struct {
 	// is on was decided by it. Written before welcomed is.
 	from netip.Addr
 
+	// What the hello said of who speaks: see server_clone.go.
+	machine Machine
+	process uint64 // 0: not told
+	metered bool
+	host    string
+
 	waiting waiting     // questions without an answer yet
 	tries   atomic.Bool // the agent answers them
+	claimed atomic.Bool // the agent says that it comes by a proxy
 
 	welcomed  atomic.Bool
 	seenAt    atomic.Int64  // UnixNano
@@ -71,11 +77,11 @@ type session struct {
 }
 
 // serve runs one connection from handshake to end.
-func (s *Server) serve(ctx context.Context, conn *quic.Conn) {
-	leaf := conn.ConnectionState().TLS.PeerCertificates[0] // the TLS config requires one
+func (s *Server) serve(ctx context.Context, conn line) {
+	leaf := conn.tlsState().PeerCertificates[0] // the TLS config requires one
 	agent, err := identity.AgentID(leaf)
 	if err != nil {
-		shut(conn, CodeRefused, "certificate without an agent id")
+		conn.shut(CodeRefused, "certificate without an agent id")
 		return
 	}
 	x := &session{
@@ -87,7 +93,7 @@ func (s *Server) serve(ctx context.Context, conn *quic.Conn) {
 	s.add(x)
 	err = x.run(ctx)
 	code, reason := codeOf(err)
-	shut(conn, code, reason)
+	conn.shut(code, reason)
 	if cause := context.Cause(conn.Context()); cause != nil {
 		err = closing(cause)
 	}
@@ -104,6 +110,8 @@ func codeOf(err error) (Code, string) {
 		return CodeRevoked, ""
 	case errors.Is(err, ErrVersion):
 		return CodeVersion, err.Error()
+	case errors.Is(err, ErrClone):
+		return CodeClone, err.Error()
 	case errors.Is(err, ErrProtocol):
 		return CodeProtocol, err.Error()
 	case errors.Is(err, errBusy):
@@ -134,18 +142,17 @@ func (x *session) reason(err error) string {
 	return err.Error()
 }
 
-func (x *session) close(code Code, reason string) { shut(x.conn, code, reason) }
+func (x *session) close(code Code, reason string) { x.conn.shut(code, reason) }
 
 // remote is the address that the agent is seen at.
 func (x *session) remote() netip.AddrPort { return remoteOf(x.conn) }
 
-func remoteOf(conn *quic.Conn) netip.AddrPort {
-	udp, ok := conn.RemoteAddr().(*net.UDPAddr)
-	if !ok {
-		return netip.AddrPort{}
+// transport is how the agent comes. That a proxy is between only it knows.
+func (x *session) transport() string {
+	if t := x.conn.transport(); t != TransportTCP || !x.claimed.Load() {
+		return t
 	}
-	a := udp.AddrPort()
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+	return TransportProxy
 }
 
 func (x *session) run(ctx context.Context) error {
@@ -156,7 +163,7 @@ func (x *session) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	known(x.conn)
+	x.conn.known()
 	if x.expired {
 		return x.onlyRenew(ctx)
 	}
@@ -168,11 +175,11 @@ func (x *session) run(ctx context.Context) error {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	// Reads and writes of QUIC do not know contexts: the end of one part ends
+	// Reads and writes of streams do not know contexts: the end of one part ends
 	// the connection, and that ends all others.
 	defer context.AfterFunc(ctx, func() {
 		code, reason := codeOf(context.Cause(ctx))
-		shut(x.conn, code, reason)
+		x.conn.shut(code, reason)
 	})()
 	g.Go(func() error { return x.read(ctx, g) })
 	g.Go(func() error { return x.write(ctx) })
@@ -215,9 +222,13 @@ func (x *session) hello(ctx context.Context) (*wire.Hello, error) {
 	switch {
 	case h == nil:
 		return nil, fmt.Errorf("%w: the first frame is not hello", ErrProtocol)
-	case !understands(minor, h.GetMinor()):
-		return nil, fmt.Errorf("%w: the agent speaks %s.%d, the collector %d", ErrVersion, Protocol, h.GetMinor(), minor)
 	}
+	if err := understand(minor, h.GetMinor()); err != nil {
+		x.s.log.Warn("agent refused", "agent", x.agent, "remote", x.remote(), "version", clip(h.GetVersion(), maxText), "reason", err)
+		return nil, err
+	}
+	x.machine, x.process = machineFrom(h.GetMachine()), h.GetProcess()
+	x.metered, x.host = h.GetMetered(), clip(h.GetHostname(), maxText)
 	return h, nil
 }
 
@@ -253,15 +264,16 @@ func (x *session) welcome(ctx context.Context, h *wire.Hello) ([]fleet.Mark, err
 		return nil, fmt.Errorf("%w: %w", errBusy, err)
 	}
 	x.tries.Store(tries(h))
+	x.claimed.Store(hello.Transport == TransportProxy)
 	x.welcomed.Store(true)
-	x.s.log.Info("agent connected", "agent", x.agent, "remote", x.remote(), "version", hello.Version, "os", hello.OS)
+	x.s.log.Info("agent connected", "agent", x.agent, "remote", x.remote(), "transport", x.transport(), "version", hello.Version, "os", hello.OS)
 	return w.Marks, nil
 }
 
 // refused sorts a handler's error: a decision goes to the agent, a failure of
 // ours is logged and makes it come again.
 func (x *session) refused(what string, err error) error {
-	if _, decided := errors.AsType[*Refusal](err); decided || errors.Is(err, ErrRevoked) {
+	if _, decided := errors.AsType[*Refusal](err); decided || errors.Is(err, ErrRevoked) || errors.Is(err, ErrVersion) {
 		x.s.log.Info("agent refused", "agent", x.agent, "remote", x.remote(), "reason", err)
 		return err
 	}
@@ -276,7 +288,7 @@ func (x *session) refused(what string, err error) error {
 func (x *session) onlyRenew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, renewOnly)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { shut(x.conn, CodeTimeout, "expired certificate was not renewed") })()
+	defer context.AfterFunc(ctx, func() { x.conn.shut(CodeTimeout, "expired certificate was not renewed") })()
 	w := &wire.Welcome{Minor: minor, Agent: x.agent, NowNs: uint64(time.Now().UnixNano()), RenewOnly: true}
 	if err := writeMessage(x.control, &wire.ToAgent{Frame: &wire.ToAgent_Welcome{Welcome: w}}, maxFrame); err != nil {
 		return err

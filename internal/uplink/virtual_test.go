@@ -19,13 +19,13 @@ import (
 	"picket/internal/fleet"
 )
 
-// line is a simulated network whose packets can be dropped.
-type line struct {
+// cable is a simulated network whose packets can be dropped.
+type cable struct {
 	simnet.PerfectRouter
 	drop func(simnet.Packet) bool // nil: none; set before the world starts
 }
 
-func (l *line) SendPacket(p simnet.Packet) error {
+func (l *cable) SendPacket(p simnet.Packet) error {
 	if l.drop != nil && l.drop(p) {
 		return nil
 	}
@@ -43,7 +43,7 @@ func (kept) Close() error { return nil }
 func inVirtualTime(t *testing.T, drop func(simnet.Packet) bool, story func(t *testing.T, w *world)) {
 	warm(t)
 	synctest.Test(t, func(t *testing.T) {
-		n := &simnet.Simnet{Router: &line{drop: drop}}
+		n := &simnet.Simnet{Router: &cable{drop: drop}}
 		far := simnet.NodeBiDiLinkSettings{Latency: 40 * time.Millisecond}
 		hub := n.NewEndpoint(&net.UDPAddr{IP: net.IPv4(10, 0, 0, 1).To4(), Port: 4443}, far)
 		var mu sync.Mutex
@@ -158,7 +158,7 @@ func TestADeadLineIsNoticedAndTakenUpAgain(t *testing.T) {
 		healed := time.Now()
 		cut.Store(false)
 		awaitLong(t, a.events, "welcome")
-		if took := time.Since(healed); took > longestWait+lastDial {
+		if took := time.Since(healed); took > longestWait+dialWait {
 			t.Errorf("back after %v", took)
 		}
 		time.Sleep(time.Second)

@@ -3,6 +3,7 @@ package uplink
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -85,7 +86,7 @@ func (o *office) Hello(_ context.Context, agent string, _ netip.AddrPort, h Hell
 			return Welcome{}, err
 		}
 	}
-	w := Welcome{Network: fleet.Network{ID: 7, Name: "AS7 Test", Basis: fleet.BasisTable}, Config: o.config, Trust: []byte("roots")}
+	w := Welcome{Remote: netip.MustParseAddr("198.51.100.7"), Spare: true, Network: fleet.Network{ID: 7, Name: "AS7 Test", Basis: fleet.BasisTable}, Config: o.config, Trust: []byte("roots")}
 	for _, r := range h.Runs {
 		if seqs := o.stored[agent][r.ID]; len(seqs) > 0 {
 			w.Marks = append(w.Marks, fleet.Mark{Run: r.ID, Seq: seqs[len(seqs)-1]})
@@ -125,7 +126,8 @@ func (o *office) Health(agent string, h Health)       { o.add("health", agent, h
 func (o *office) Applied(agent string, config uint64, refused string) {
 	o.add("applied", agent, refused)
 }
-func (o *office) Seen(agent string) { o.add("seen", agent, time.Now()) }
+func (o *office) Doctor(agent string, d Doctor) { o.add("doctor", agent, d) }
+func (o *office) Seen(agent string)             { o.add("seen", agent, time.Now()) }
 func (o *office) Renew(_ context.Context, agent string, csr []byte) ([]byte, error) {
 	o.add("renew", agent, csr)
 	return o.renew(agent, csr)
@@ -283,11 +285,12 @@ type outpost struct {
 	client  *Client
 	bundle  *identity.Bundle
 	reject  error // of configs
+	machine Machine
 	streams streams
 }
 
 func (a *outpost) Hello() Hello {
-	return Hello{Version: "1.2.3", OS: "linux/amd64", Hostname: "box\xff", Runs: a.spool.Runs(), Config: 2, Standing: []Standing{{Check: 4, Since: time.Minute, Cause: probes.TCPRefused}}}
+	return Hello{Version: "1.2.3", OS: "linux/amd64", Hostname: "box\xff", Machine: a.machine, Runs: a.spool.Runs(), Config: 2, Standing: []Standing{{Check: 4, Since: time.Minute, Cause: probes.TCPRefused}}}
 }
 func (a *outpost) Welcome(w Welcome)           { a.add("welcome", a.id, w) }
 func (a *outpost) Config(c fleet.Config) error { a.add("config", a.id, c); return a.reject }
@@ -311,7 +314,9 @@ type world struct {
 	addr   netip.AddrPort
 	check  func(agent string, expired bool) error
 	listen func() net.PacketConn // the collector's socket
-	open   func() net.PacketConn // an agent's socket
+	open   func() net.PacketConn // an agent's socket; nil: UDP is blocked
+	ways   Ways                  // of agents, but for Open
+	tcp    bool                  // the collector listens on TCP, too
 	log    *slog.Logger
 	reset  [32]byte
 }
@@ -330,6 +335,9 @@ func newWorldSince(t testing.TB, birth time.Time) *world {
 	}
 	w := &world{
 		t: t, auth: auth, office: newOffice(), check: func(string, bool) error { return nil }, log: slog.New(slog.DiscardHandler),
+	}
+	w.ways.Dial = func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("no TCP in this story")
 	}
 	w.open = func() net.PacketConn { return w.udp("127.0.0.1:0") }
 	w.listen = func() net.PacketConn { return w.udp(cmpOr(w.addr)) }
@@ -359,9 +367,16 @@ func (w *world) serve() (stop func()) {
 	if !w.addr.IsValid() { // a restarted collector keeps its address
 		w.addr = pc.LocalAddr().(*net.UDPAddr).AddrPort()
 	}
+	var ln net.Listener
+	if w.tcp {
+		var err error
+		if ln, err = net.Listen("tcp4", w.addr.String()); err != nil {
+			w.t.Fatal(err)
+		}
+	}
 	s, err := NewServer(ServerOptions{
-		Socket: pc, Authority: w.auth, Check: func(id string, expired bool) error { return w.check(id, expired) },
-		Handler: w.office, ResetKey: &w.reset, TokenKey: &w.reset, Log: w.log,
+		Socket: pc, Listener: ln, Authority: w.auth, Check: func(id string, expired bool) error { return w.check(id, expired) },
+		Handler: w.office, Clone: func(c Clone) { w.office.add("clone", c.Agent, c) }, ResetKey: &w.reset, TokenKey: &w.reset, Log: w.log,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -411,12 +426,34 @@ func (w *world) agent(id string, issued time.Time, runs ...uint64) *outpost {
 func (w *world) clone(b *identity.Bundle, id string, s *spool) *outpost {
 	a := &outpost{events: newEvents(), id: id, spool: s, bundle: b}
 	a.client = NewClient(ClientOptions{
-		Open:  func() (net.PacketConn, error) { return w.open(), nil },
+		Ways:  w.waysOf(),
 		Addrs: func() []string { return []string{w.addr.String()} },
 		TLS:   b.ClientTLS(Protocol), Source: s, Handler: a,
 		Offset: func(d time.Duration) { a.add("offset", id, d) }, Log: w.log,
 	})
 	return a
+}
+
+// waysOf are the ways of a new agent.
+func (w *world) waysOf() Ways {
+	ways := w.ways
+	if w.open != nil {
+		ways.Open = func() (net.PacketConn, error) { return w.open(), nil }
+	}
+	return ways
+}
+
+// overTCP makes TCP the only way of the world.
+func (w *world) overTCP() *world {
+	w.tcp, w.open, w.ways.Dial = true, nil, nil
+	return w
+}
+
+// bothWays runs a story with agents that come over QUIC, and again with agents
+// that come over TCP.
+func bothWays(t *testing.T, story func(t *testing.T, w *world)) {
+	t.Run("quic", func(t *testing.T) { story(t, newWorld(t)) })
+	t.Run("tcp", func(t *testing.T) { story(t, newWorld(t).overTCP()) })
 }
 
 // run lets the agent live; stop ends it.

@@ -125,8 +125,9 @@ type Vantage struct {
 	checks     []*check // by their index in the config; nil is a blank place
 	politeness time.Duration
 	sites      int
-	configured time.Time // when the current config was set
-	latest     time.Time // the latest now that was seen
+	stretch    func(uint32) float64 // of each check, to spare the line; nil: none
+	configured time.Time            // when the current config was set
+	latest     time.Time            // the latest now that was seen
 	line       line
 	budget     budget
 	own        budget // own confirmations
@@ -192,7 +193,17 @@ func (v *Vantage) SetSites(n int) {
 func (v *Vantage) space() {
 	for c := range v.each() {
 		c.interval = max(c.configuredInterval, v.politeness*time.Duration(v.sites))
+		if v.stretch != nil {
+			c.interval = max(c.interval, time.Duration(float64(c.interval)*v.stretch(c.index)))
+		}
 	}
+}
+
+// SetStretch says by which factor each check, by its index in the config, is
+// asked less often than configured, to spare the line. Unset, or below 1: it is not.
+func (v *Vantage) SetStretch(by func(check uint32) float64) {
+	v.stretch = by
+	v.space()
 }
 
 // sameSpec compares two questions. A list that was sent and read back may be

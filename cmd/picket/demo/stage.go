@@ -23,6 +23,7 @@ import (
 	"picket/collector/web"
 	"picket/internal/identity"
 	"picket/internal/influxd"
+	"picket/internal/uplink"
 )
 
 // stage is everything the story plays on.
@@ -114,17 +115,13 @@ func (s *stage) enrol(ctx context.Context, o Options, at site) (*actor, error) {
 	}
 	dir := filepath.Join(filepath.Dir(s.dir), strings.ReplaceAll(at.id(), "/", "-"))
 	line := &line{}
-	sock, err := line.Open()
-	if err != nil {
-		return nil, fmt.Errorf("open a socket for %s: %w", at.id(), err)
-	}
-	defer sock.Close()
+	ways := uplink.Ways{Open: line.Open, Dial: line.Dial}
 	// The simulated cloud lives on loopback, which agents otherwise refuse.
-	_, err = agent.Join(ctx, agent.JoinOptions{Dir: dir, Socket: sock, Token: parsed, Policy: loopbackPolicy(), Version: "demo"})
+	_, err = agent.Join(ctx, agent.JoinOptions{Dir: dir, Ways: ways, Token: parsed, Policy: loopbackPolicy(), Version: "demo"})
 	if err != nil {
 		return nil, fmt.Errorf("join %s: %w", at.id(), err)
 	}
-	a, err := agent.New(agent.Options{Dir: dir, Open: line.Open, Dial: line.Dial, Version: "demo", Log: o.Log})
+	a, err := agent.New(agent.Options{Dir: dir, Ways: ways, Dial: line.Dial, Version: "demo", Log: o.Log})
 	if err != nil {
 		return nil, fmt.Errorf("start the agent of %s: %w", at.id(), err)
 	}

@@ -41,6 +41,7 @@ type ToCollector struct {
 	//	*ToCollector_Renew
 	//	*ToCollector_Health
 	//	*ToCollector_Tried
+	//	*ToCollector_Doctor
 	Frame         isToCollector_Frame `protobuf_oneof:"frame"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -164,6 +165,15 @@ func (x *ToCollector) GetTried() *Tried {
 	return nil
 }
 
+func (x *ToCollector) GetDoctor() *Doctor {
+	if x != nil {
+		if x, ok := x.Frame.(*ToCollector_Doctor); ok {
+			return x.Doctor
+		}
+	}
+	return nil
+}
+
 type isToCollector_Frame interface {
 	isToCollector_Frame()
 }
@@ -204,6 +214,10 @@ type ToCollector_Tried struct {
 	Tried *Tried `protobuf:"bytes,9,opt,name=tried,proto3,oneof"`
 }
 
+type ToCollector_Doctor struct {
+	Doctor *Doctor `protobuf:"bytes,50,opt,name=doctor,proto3,oneof"`
+}
+
 func (*ToCollector_Hello) isToCollector_Frame() {}
 
 func (*ToCollector_Heartbeat) isToCollector_Frame() {}
@@ -221,6 +235,8 @@ func (*ToCollector_Renew) isToCollector_Frame() {}
 func (*ToCollector_Health) isToCollector_Frame() {}
 
 func (*ToCollector_Tried) isToCollector_Frame() {}
+
+func (*ToCollector_Doctor) isToCollector_Frame() {}
 
 // ToAgent is one frame on the control stream from the collector.
 type ToAgent struct {
@@ -414,6 +430,9 @@ type Hello struct {
 	Health        *Health                `protobuf:"bytes,9,opt,name=health,proto3" json:"health,omitempty"`
 	Standing      []*Standing            `protobuf:"bytes,10,rep,name=standing,proto3" json:"standing,omitempty"`
 	Metered       bool                   `protobuf:"varint,11,opt,name=metered,proto3" json:"metered,omitempty"`
+	Transport     string                 `protobuf:"bytes,40,opt,name=transport,proto3" json:"transport,omitempty"` // how the agent came: quic, tcp, "tcp by proxy"
+	Machine       []byte                 `protobuf:"bytes,60,opt,name=machine,proto3" json:"machine,omitempty"`     // hash of what tells this machine from others, 16 bytes; empty: not told
+	Process       uint64                 `protobuf:"fixed64,61,opt,name=process,proto3" json:"process,omitempty"`   // drawn at each start of the agent; 0: not told
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -523,6 +542,27 @@ func (x *Hello) GetMetered() bool {
 		return x.Metered
 	}
 	return false
+}
+
+func (x *Hello) GetTransport() string {
+	if x != nil {
+		return x.Transport
+	}
+	return ""
+}
+
+func (x *Hello) GetMachine() []byte {
+	if x != nil {
+		return x.Machine
+	}
+	return nil
+}
+
+func (x *Hello) GetProcess() uint64 {
+	if x != nil {
+		return x.Process
+	}
+	return 0
 }
 
 type Run struct {
@@ -648,6 +688,11 @@ type Health struct {
 	Rss           uint64                 `protobuf:"varint,7,opt,name=rss,proto3" json:"rss,omitempty"`
 	Cpu           float64                `protobuf:"fixed64,8,opt,name=cpu,proto3" json:"cpu,omitempty"`
 	OffsetUs      int64                  `protobuf:"zigzag64,9,opt,name=offset_us,json=offsetUs,proto3" json:"offset_us,omitempty"`
+	Transport     string                 `protobuf:"bytes,40,opt,name=transport,proto3" json:"transport,omitempty"`                      // as in Hello
+	Routed        bool                   `protobuf:"varint,70,opt,name=routed,proto3" json:"routed,omitempty"`                           // the address it is seen at is not its own: a router answers there; false: or not known
+	TrafficDay    uint64                 `protobuf:"varint,71,opt,name=traffic_day,json=trafficDay,proto3" json:"traffic_day,omitempty"` // estimated bytes of its probes since midnight UTC
+	TrafficMonth  uint64                 `protobuf:"varint,72,opt,name=traffic_month,json=trafficMonth,proto3" json:"traffic_month,omitempty"`
+	Stretch       float64                `protobuf:"fixed64,73,opt,name=stretch,proto3" json:"stretch,omitempty"` // by which intervals are stretched to stay within the budget; 0, 1: not
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -745,6 +790,41 @@ func (x *Health) GetOffsetUs() int64 {
 	return 0
 }
 
+func (x *Health) GetTransport() string {
+	if x != nil {
+		return x.Transport
+	}
+	return ""
+}
+
+func (x *Health) GetRouted() bool {
+	if x != nil {
+		return x.Routed
+	}
+	return false
+}
+
+func (x *Health) GetTrafficDay() uint64 {
+	if x != nil {
+		return x.TrafficDay
+	}
+	return 0
+}
+
+func (x *Health) GetTrafficMonth() uint64 {
+	if x != nil {
+		return x.TrafficMonth
+	}
+	return 0
+}
+
+func (x *Health) GetStretch() float64 {
+	if x != nil {
+		return x.Stretch
+	}
+	return 0
+}
+
 type Standing struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Check         uint32                 `protobuf:"varint,1,opt,name=check,proto3" json:"check,omitempty"`
@@ -817,7 +897,9 @@ type Welcome struct {
 	Network  *Network               `protobuf:"bytes,8,opt,name=network,proto3" json:"network,omitempty"`
 	Trust    []byte                 `protobuf:"bytes,9,opt,name=trust,proto3" json:"trust,omitempty"`
 	// renew_only: the certificate has expired; nothing but renewal is heard.
-	RenewOnly     bool `protobuf:"varint,10,opt,name=renew_only,json=renewOnly,proto3" json:"renew_only,omitempty"`
+	RenewOnly     bool   `protobuf:"varint,10,opt,name=renew_only,json=renewOnly,proto3" json:"renew_only,omitempty"`
+	Remote        []byte `protobuf:"bytes,70,opt,name=remote,proto3" json:"remote,omitempty"` // the address that the agent is seen at: 4 or 16 bytes
+	Spare         bool   `protobuf:"varint,71,opt,name=spare,proto3" json:"spare,omitempty"`  // its line is expensive: the daily budget holds
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -918,6 +1000,20 @@ func (x *Welcome) GetTrust() []byte {
 func (x *Welcome) GetRenewOnly() bool {
 	if x != nil {
 		return x.RenewOnly
+	}
+	return false
+}
+
+func (x *Welcome) GetRemote() []byte {
+	if x != nil {
+		return x.Remote
+	}
+	return nil
+}
+
+func (x *Welcome) GetSpare() bool {
+	if x != nil {
+		return x.Spare
 	}
 	return false
 }
@@ -1920,6 +2016,8 @@ type Config struct {
 	Targets       []*Target              `protobuf:"bytes,2,rep,name=targets,proto3" json:"targets,omitempty"`
 	Checks        []*Check               `protobuf:"bytes,3,rep,name=checks,proto3" json:"checks,omitempty"`
 	PolitenessUs  uint64                 `protobuf:"varint,4,opt,name=politeness_us,json=politenessUs,proto3" json:"politeness_us,omitempty"`
+	BudgetMonth   uint64                 `protobuf:"varint,70,opt,name=budget_month,json=budgetMonth,proto3" json:"budget_month,omitempty"` // bytes of probes that a site may cost in a month; 0: no bound
+	BudgetDay     uint64                 `protobuf:"varint,71,opt,name=budget_day,json=budgetDay,proto3" json:"budget_day,omitempty"`       // ... in a day on an expensive line; 0: no bound
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1978,6 +2076,20 @@ func (x *Config) GetChecks() []*Check {
 func (x *Config) GetPolitenessUs() uint64 {
 	if x != nil {
 		return x.PolitenessUs
+	}
+	return 0
+}
+
+func (x *Config) GetBudgetMonth() uint64 {
+	if x != nil {
+		return x.BudgetMonth
+	}
+	return 0
+}
+
+func (x *Config) GetBudgetDay() uint64 {
+	if x != nil {
+		return x.BudgetDay
 	}
 	return 0
 }
@@ -2452,13 +2564,18 @@ func (x *Seat) GetSlot() uint32 {
 
 // EnrolRequest and EnrolReply are the only two frames of picket-enrol/1.
 type EnrolRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TokenId       string                 `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
-	Secret        []byte                 `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
-	Csr           []byte                 `protobuf:"bytes,3,opt,name=csr,proto3" json:"csr,omitempty"`
-	Hostname      string                 `protobuf:"bytes,4,opt,name=hostname,proto3" json:"hostname,omitempty"`
-	Os            string                 `protobuf:"bytes,5,opt,name=os,proto3" json:"os,omitempty"`
-	Version       string                 `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	TokenId  string                 `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	Secret   []byte                 `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
+	Csr      []byte                 `protobuf:"bytes,3,opt,name=csr,proto3" json:"csr,omitempty"`
+	Hostname string                 `protobuf:"bytes,4,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	Os       string                 `protobuf:"bytes,5,opt,name=os,proto3" json:"os,omitempty"`
+	Version  string                 `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
+	// probe only asks whether the collector can be reached: it brings no token,
+	// and the reply is now_ns and seen_from.
+	Probe         bool   `protobuf:"varint,50,opt,name=probe,proto3" json:"probe,omitempty"`
+	Minor         uint32 `protobuf:"varint,60,opt,name=minor,proto3" json:"minor,omitempty"` // of picket/1; 0: a version that did not say
+	Site          string `protobuf:"bytes,61,opt,name=site,proto3" json:"site,omitempty"`    // the site that whoever installs it names, within the token's client; empty: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2535,6 +2652,27 @@ func (x *EnrolRequest) GetVersion() string {
 	return ""
 }
 
+func (x *EnrolRequest) GetProbe() bool {
+	if x != nil {
+		return x.Probe
+	}
+	return false
+}
+
+func (x *EnrolRequest) GetMinor() uint32 {
+	if x != nil {
+		return x.Minor
+	}
+	return 0
+}
+
+func (x *EnrolRequest) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
 type EnrolReply struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	RefusedCode    string                 `protobuf:"bytes,1,opt,name=refused_code,json=refusedCode,proto3" json:"refused_code,omitempty"` // empty: enrolled
@@ -2546,7 +2684,13 @@ type EnrolReply struct {
 	Chain          []byte                 `protobuf:"bytes,7,opt,name=chain,proto3" json:"chain,omitempty"`
 	Trust          []byte                 `protobuf:"bytes,8,opt,name=trust,proto3" json:"trust,omitempty"`
 	Network        *Network               `protobuf:"bytes,9,opt,name=network,proto3" json:"network,omitempty"`
-	Outlook        string                 `protobuf:"bytes,10,opt,name=outlook,proto3" json:"outlook,omitempty"` // what the site adds to the fleet, a sentence for people
+	Outlook        string                 `protobuf:"bytes,10,opt,name=outlook,proto3" json:"outlook,omitempty"`                         // what the site adds to the fleet, a sentence for people
+	NowNs          uint64                 `protobuf:"fixed64,50,opt,name=now_ns,json=nowNs,proto3" json:"now_ns,omitempty"`              // the collector's clock
+	SeenFrom       string                 `protobuf:"bytes,51,opt,name=seen_from,json=seenFrom,proto3" json:"seen_from,omitempty"`       // ip:port of the agent as the collector sees it
+	Minor          uint32                 `protobuf:"varint,60,opt,name=minor,proto3" json:"minor,omitempty"`                            // of picket/1, as the collector speaks it
+	RetryUs        uint64                 `protobuf:"varint,61,opt,name=retry_us,json=retryUs,proto3" json:"retry_us,omitempty"`         // refused_code approval: ask again, with the same key and token, after this
+	RefusedFix     string                 `protobuf:"bytes,62,opt,name=refused_fix,json=refusedFix,proto3" json:"refused_fix,omitempty"` // what to do about it, for people; empty: nothing is known
+	Request        string                 `protobuf:"bytes,63,opt,name=request,proto3" json:"request,omitempty"`                         // refused_code approval: under which id an admin finds the request
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -2651,11 +2795,191 @@ func (x *EnrolReply) GetOutlook() string {
 	return ""
 }
 
+func (x *EnrolReply) GetNowNs() uint64 {
+	if x != nil {
+		return x.NowNs
+	}
+	return 0
+}
+
+func (x *EnrolReply) GetSeenFrom() string {
+	if x != nil {
+		return x.SeenFrom
+	}
+	return ""
+}
+
+func (x *EnrolReply) GetMinor() uint32 {
+	if x != nil {
+		return x.Minor
+	}
+	return 0
+}
+
+func (x *EnrolReply) GetRetryUs() uint64 {
+	if x != nil {
+		return x.RetryUs
+	}
+	return 0
+}
+
+func (x *EnrolReply) GetRefusedFix() string {
+	if x != nil {
+		return x.RefusedFix
+	}
+	return ""
+}
+
+func (x *EnrolReply) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+// Doctor is what an agent found out about itself: the latest report replaces
+// the one before.
+type Doctor struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	AtNs          uint64                 `protobuf:"fixed64,1,opt,name=at_ns,json=atNs,proto3" json:"at_ns,omitempty"` // by the agent's clock
+	Findings      []*Finding             `protobuf:"bytes,2,rep,name=findings,proto3" json:"findings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Doctor) Reset() {
+	*x = Doctor{}
+	mi := &file_wire_session_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Doctor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Doctor) ProtoMessage() {}
+
+func (x *Doctor) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_session_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Doctor.ProtoReflect.Descriptor instead.
+func (*Doctor) Descriptor() ([]byte, []int) {
+	return file_wire_session_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Doctor) GetAtNs() uint64 {
+	if x != nil {
+		return x.AtNs
+	}
+	return 0
+}
+
+func (x *Doctor) GetFindings() []*Finding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+type Finding struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Level         uint32                 `protobuf:"varint,2,opt,name=level,proto3" json:"level,omitempty"` // 0 unknown, 1 pass, 2 skip, 3 warn, 4 fail
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	Means         string                 `protobuf:"bytes,4,opt,name=means,proto3" json:"means,omitempty"`
+	Fix           string                 `protobuf:"bytes,5,opt,name=fix,proto3" json:"fix,omitempty"`
+	Code          string                 `protobuf:"bytes,6,opt,name=code,proto3" json:"code,omitempty"` // E1xx, if there is one
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Finding) Reset() {
+	*x = Finding{}
+	mi := &file_wire_session_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Finding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Finding) ProtoMessage() {}
+
+func (x *Finding) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_session_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Finding.ProtoReflect.Descriptor instead.
+func (*Finding) Descriptor() ([]byte, []int) {
+	return file_wire_session_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Finding) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Finding) GetLevel() uint32 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
+func (x *Finding) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Finding) GetMeans() string {
+	if x != nil {
+		return x.Means
+	}
+	return ""
+}
+
+func (x *Finding) GetFix() string {
+	if x != nil {
+		return x.Fix
+	}
+	return ""
+}
+
+func (x *Finding) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
 var File_wire_session_proto protoreflect.FileDescriptor
 
 const file_wire_session_proto_rawDesc = "" +
 	"\n" +
-	"\x12wire/session.proto\x12\rpicket.uplink\"\xd8\x03\n" +
+	"\x12wire/session.proto\x12\rpicket.uplink\"\x89\x04\n" +
 	"\vToCollector\x12,\n" +
 	"\x05hello\x18\x01 \x01(\v2\x14.picket.uplink.HelloH\x00R\x05hello\x128\n" +
 	"\theartbeat\x18\x02 \x01(\v2\x18.picket.uplink.HeartbeatH\x00R\theartbeat\x128\n" +
@@ -2665,7 +2989,8 @@ const file_wire_session_proto_rawDesc = "" +
 	"\agoodbye\x18\x06 \x01(\v2\x16.picket.uplink.GoodbyeH\x00R\agoodbye\x12,\n" +
 	"\x05renew\x18\a \x01(\v2\x14.picket.uplink.RenewH\x00R\x05renew\x12/\n" +
 	"\x06health\x18\b \x01(\v2\x15.picket.uplink.HealthH\x00R\x06health\x12,\n" +
-	"\x05tried\x18\t \x01(\v2\x14.picket.uplink.TriedH\x00R\x05triedB\a\n" +
+	"\x05tried\x18\t \x01(\v2\x14.picket.uplink.TriedH\x00R\x05tried\x12/\n" +
+	"\x06doctor\x182 \x01(\v2\x15.picket.uplink.DoctorH\x00R\x06doctorB\a\n" +
 	"\x05frame\"\x80\x03\n" +
 	"\aToAgent\x122\n" +
 	"\awelcome\x18\x01 \x01(\v2\x16.picket.uplink.WelcomeH\x00R\awelcome\x12'\n" +
@@ -2676,7 +3001,7 @@ const file_wire_session_proto_rawDesc = "" +
 	"\x03ask\x18\x06 \x01(\v2\x12.picket.uplink.AskH\x00R\x03ask\x122\n" +
 	"\arenewed\x18\a \x01(\v2\x16.picket.uplink.RenewedH\x00R\arenewed\x12&\n" +
 	"\x03try\x18\b \x01(\v2\x12.picket.uplink.TryH\x00R\x03tryB\a\n" +
-	"\x05frame\"\xd5\x02\n" +
+	"\x05frame\"\xa7\x03\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05minor\x18\x01 \x01(\rR\x05minor\x12\x1a\n" +
 	"\bfeatures\x18\x02 \x03(\tR\bfeatures\x12\x18\n" +
@@ -2689,14 +3014,17 @@ const file_wire_session_proto_rawDesc = "" +
 	"\x06health\x18\t \x01(\v2\x15.picket.uplink.HealthR\x06health\x123\n" +
 	"\bstanding\x18\n" +
 	" \x03(\v2\x17.picket.uplink.StandingR\bstanding\x12\x18\n" +
-	"\ametered\x18\v \x01(\bR\ametered\"E\n" +
+	"\ametered\x18\v \x01(\bR\ametered\x12\x1c\n" +
+	"\ttransport\x18( \x01(\tR\ttransport\x12\x18\n" +
+	"\amachine\x18< \x01(\fR\amachine\x12\x18\n" +
+	"\aprocess\x18= \x01(\x06R\aprocess\"E\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x06R\x02id\x12\x16\n" +
 	"\x06oldest\x18\x02 \x01(\x04R\x06oldest\x12\x16\n" +
 	"\x06newest\x18\x03 \x01(\x04R\x06newest\"*\n" +
 	"\x04Mark\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\x06R\x03run\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xdb\x01\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xf1\x02\n" +
 	"\x06Health\x12\x17\n" +
 	"\arefs_ok\x18\x01 \x01(\rR\x06refsOk\x12\x1d\n" +
 	"\n" +
@@ -2707,11 +3035,17 @@ const file_wire_session_proto_rawDesc = "" +
 	"\adropped\x18\x06 \x01(\x04R\adropped\x12\x10\n" +
 	"\x03rss\x18\a \x01(\x04R\x03rss\x12\x10\n" +
 	"\x03cpu\x18\b \x01(\x01R\x03cpu\x12\x1b\n" +
-	"\toffset_us\x18\t \x01(\x12R\boffsetUs\"Q\n" +
+	"\toffset_us\x18\t \x01(\x12R\boffsetUs\x12\x1c\n" +
+	"\ttransport\x18( \x01(\tR\ttransport\x12\x16\n" +
+	"\x06routed\x18F \x01(\bR\x06routed\x12\x1f\n" +
+	"\vtraffic_day\x18G \x01(\x04R\n" +
+	"trafficDay\x12#\n" +
+	"\rtraffic_month\x18H \x01(\x04R\ftrafficMonth\x12\x18\n" +
+	"\astretch\x18I \x01(\x01R\astretch\"Q\n" +
 	"\bStanding\x12\x14\n" +
 	"\x05check\x18\x01 \x01(\rR\x05check\x12\x19\n" +
 	"\bsince_us\x18\x02 \x01(\x04R\asinceUs\x12\x14\n" +
-	"\x05cause\x18\x03 \x01(\rR\x05cause\"\xd8\x02\n" +
+	"\x05cause\x18\x03 \x01(\rR\x05cause\"\x86\x03\n" +
 	"\aWelcome\x12\x14\n" +
 	"\x05minor\x18\x01 \x01(\rR\x05minor\x12\x1a\n" +
 	"\bfeatures\x18\x02 \x03(\tR\bfeatures\x12\x14\n" +
@@ -2724,7 +3058,9 @@ const file_wire_session_proto_rawDesc = "" +
 	"\x05trust\x18\t \x01(\fR\x05trust\x12\x1d\n" +
 	"\n" +
 	"renew_only\x18\n" +
-	" \x01(\bR\trenewOnly\"_\n" +
+	" \x01(\bR\trenewOnly\x12\x16\n" +
+	"\x06remote\x18F \x01(\fR\x06remote\x12\x14\n" +
+	"\x05spare\x18G \x01(\bR\x05spare\"_\n" +
 	"\aNetwork\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
@@ -2810,12 +3146,15 @@ const file_wire_session_proto_rawDesc = "" +
 	"\x03csr\x18\x01 \x01(\fR\x03csr\"9\n" +
 	"\aRenewed\x12\x14\n" +
 	"\x05chain\x18\x01 \x01(\fR\x05chain\x12\x18\n" +
-	"\arefused\x18\x02 \x01(\tR\arefused\"\x9c\x01\n" +
+	"\arefused\x18\x02 \x01(\tR\arefused\"\xde\x01\n" +
 	"\x06Config\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12/\n" +
 	"\atargets\x18\x02 \x03(\v2\x15.picket.uplink.TargetR\atargets\x12,\n" +
 	"\x06checks\x18\x03 \x03(\v2\x14.picket.uplink.CheckR\x06checks\x12#\n" +
-	"\rpoliteness_us\x18\x04 \x01(\x04R\fpolitenessUs\"\xd4\x01\n" +
+	"\rpoliteness_us\x18\x04 \x01(\x04R\fpolitenessUs\x12!\n" +
+	"\fbudget_month\x18F \x01(\x04R\vbudgetMonth\x12\x1d\n" +
+	"\n" +
+	"budget_day\x18G \x01(\x04R\tbudgetDay\"\xd4\x01\n" +
 	"\x06Target\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
@@ -2861,14 +3200,17 @@ const file_wire_session_proto_rawDesc = "" +
 	"\x06client\x18\x03 \x01(\tR\x06client\x12\x18\n" +
 	"\anetwork\x18\x04 \x01(\tR\anetwork\x12\x16\n" +
 	"\x06region\x18\x05 \x01(\tR\x06region\x12\x12\n" +
-	"\x04slot\x18\x06 \x01(\rR\x04slot\"\x99\x01\n" +
+	"\x04slot\x18\x06 \x01(\rR\x04slot\"\xd9\x01\n" +
 	"\fEnrolRequest\x12\x19\n" +
 	"\btoken_id\x18\x01 \x01(\tR\atokenId\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\fR\x06secret\x12\x10\n" +
 	"\x03csr\x18\x03 \x01(\fR\x03csr\x12\x1a\n" +
 	"\bhostname\x18\x04 \x01(\tR\bhostname\x12\x0e\n" +
 	"\x02os\x18\x05 \x01(\tR\x02os\x12\x18\n" +
-	"\aversion\x18\x06 \x01(\tR\aversion\"\xaa\x02\n" +
+	"\aversion\x18\x06 \x01(\tR\aversion\x12\x14\n" +
+	"\x05probe\x182 \x01(\bR\x05probe\x12\x14\n" +
+	"\x05minor\x18< \x01(\rR\x05minor\x12\x12\n" +
+	"\x04site\x18= \x01(\tR\x04site\"\xca\x03\n" +
 	"\n" +
 	"EnrolReply\x12!\n" +
 	"\frefused_code\x18\x01 \x01(\tR\vrefusedCode\x12'\n" +
@@ -2881,7 +3223,24 @@ const file_wire_session_proto_rawDesc = "" +
 	"\x05trust\x18\b \x01(\fR\x05trust\x120\n" +
 	"\anetwork\x18\t \x01(\v2\x16.picket.uplink.NetworkR\anetwork\x12\x18\n" +
 	"\aoutlook\x18\n" +
-	" \x01(\tR\aoutlookB\x1dZ\x1bpicket/internal/uplink/wireb\x06proto3"
+	" \x01(\tR\aoutlook\x12\x15\n" +
+	"\x06now_ns\x182 \x01(\x06R\x05nowNs\x12\x1b\n" +
+	"\tseen_from\x183 \x01(\tR\bseenFrom\x12\x14\n" +
+	"\x05minor\x18< \x01(\rR\x05minor\x12\x19\n" +
+	"\bretry_us\x18= \x01(\x04R\aretryUs\x12\x1f\n" +
+	"\vrefused_fix\x18> \x01(\tR\n" +
+	"refusedFix\x12\x18\n" +
+	"\arequest\x18? \x01(\tR\arequest\"Q\n" +
+	"\x06Doctor\x12\x13\n" +
+	"\x05at_ns\x18\x01 \x01(\x06R\x04atNs\x122\n" +
+	"\bfindings\x18\x02 \x03(\v2\x16.picket.uplink.FindingR\bfindings\"\x7f\n" +
+	"\aFinding\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05level\x18\x02 \x01(\rR\x05level\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x14\n" +
+	"\x05means\x18\x04 \x01(\tR\x05means\x12\x10\n" +
+	"\x03fix\x18\x05 \x01(\tR\x03fix\x12\x12\n" +
+	"\x04code\x18\x06 \x01(\tR\x04codeB\x1dZ\x1bpicket/internal/uplink/wireb\x06proto3"
 
 var (
 	file_wire_session_proto_rawDescOnce sync.Once
@@ -2895,7 +3254,7 @@ func file_wire_session_proto_rawDescGZIP() []byte {
 	return file_wire_session_proto_rawDescData
 }
 
-var file_wire_session_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_wire_session_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_wire_session_proto_goTypes = []any{
 	(*ToCollector)(nil),  // 0: picket.uplink.ToCollector
 	(*ToAgent)(nil),      // 1: picket.uplink.ToAgent
@@ -2926,6 +3285,8 @@ var file_wire_session_proto_goTypes = []any{
 	(*Seat)(nil),         // 26: picket.uplink.Seat
 	(*EnrolRequest)(nil), // 27: picket.uplink.EnrolRequest
 	(*EnrolReply)(nil),   // 28: picket.uplink.EnrolReply
+	(*Doctor)(nil),       // 29: picket.uplink.Doctor
+	(*Finding)(nil),      // 30: picket.uplink.Finding
 }
 var file_wire_session_proto_depIdxs = []int32{
 	2,  // 0: picket.uplink.ToCollector.hello:type_name -> picket.uplink.Hello
@@ -2937,34 +3298,36 @@ var file_wire_session_proto_depIdxs = []int32{
 	19, // 6: picket.uplink.ToCollector.renew:type_name -> picket.uplink.Renew
 	5,  // 7: picket.uplink.ToCollector.health:type_name -> picket.uplink.Health
 	15, // 8: picket.uplink.ToCollector.tried:type_name -> picket.uplink.Tried
-	7,  // 9: picket.uplink.ToAgent.welcome:type_name -> picket.uplink.Welcome
-	4,  // 10: picket.uplink.ToAgent.ack:type_name -> picket.uplink.Mark
-	10, // 11: picket.uplink.ToAgent.pong:type_name -> picket.uplink.Pong
-	21, // 12: picket.uplink.ToAgent.config:type_name -> picket.uplink.Config
-	25, // 13: picket.uplink.ToAgent.roster:type_name -> picket.uplink.Roster
-	12, // 14: picket.uplink.ToAgent.ask:type_name -> picket.uplink.Ask
-	20, // 15: picket.uplink.ToAgent.renewed:type_name -> picket.uplink.Renewed
-	14, // 16: picket.uplink.ToAgent.try:type_name -> picket.uplink.Try
-	3,  // 17: picket.uplink.Hello.runs:type_name -> picket.uplink.Run
-	5,  // 18: picket.uplink.Hello.health:type_name -> picket.uplink.Health
-	6,  // 19: picket.uplink.Hello.standing:type_name -> picket.uplink.Standing
-	4,  // 20: picket.uplink.Welcome.marks:type_name -> picket.uplink.Mark
-	21, // 21: picket.uplink.Welcome.config:type_name -> picket.uplink.Config
-	25, // 22: picket.uplink.Welcome.roster:type_name -> picket.uplink.Roster
-	8,  // 23: picket.uplink.Welcome.network:type_name -> picket.uplink.Network
-	5,  // 24: picket.uplink.Heartbeat.health:type_name -> picket.uplink.Health
-	24, // 25: picket.uplink.Try.spec:type_name -> picket.uplink.Spec
-	16, // 26: picket.uplink.Tried.result:type_name -> picket.uplink.TryResult
-	22, // 27: picket.uplink.Config.targets:type_name -> picket.uplink.Target
-	23, // 28: picket.uplink.Config.checks:type_name -> picket.uplink.Check
-	24, // 29: picket.uplink.Check.spec:type_name -> picket.uplink.Spec
-	26, // 30: picket.uplink.Roster.seats:type_name -> picket.uplink.Seat
-	8,  // 31: picket.uplink.EnrolReply.network:type_name -> picket.uplink.Network
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	29, // 9: picket.uplink.ToCollector.doctor:type_name -> picket.uplink.Doctor
+	7,  // 10: picket.uplink.ToAgent.welcome:type_name -> picket.uplink.Welcome
+	4,  // 11: picket.uplink.ToAgent.ack:type_name -> picket.uplink.Mark
+	10, // 12: picket.uplink.ToAgent.pong:type_name -> picket.uplink.Pong
+	21, // 13: picket.uplink.ToAgent.config:type_name -> picket.uplink.Config
+	25, // 14: picket.uplink.ToAgent.roster:type_name -> picket.uplink.Roster
+	12, // 15: picket.uplink.ToAgent.ask:type_name -> picket.uplink.Ask
+	20, // 16: picket.uplink.ToAgent.renewed:type_name -> picket.uplink.Renewed
+	14, // 17: picket.uplink.ToAgent.try:type_name -> picket.uplink.Try
+	3,  // 18: picket.uplink.Hello.runs:type_name -> picket.uplink.Run
+	5,  // 19: picket.uplink.Hello.health:type_name -> picket.uplink.Health
+	6,  // 20: picket.uplink.Hello.standing:type_name -> picket.uplink.Standing
+	4,  // 21: picket.uplink.Welcome.marks:type_name -> picket.uplink.Mark
+	21, // 22: picket.uplink.Welcome.config:type_name -> picket.uplink.Config
+	25, // 23: picket.uplink.Welcome.roster:type_name -> picket.uplink.Roster
+	8,  // 24: picket.uplink.Welcome.network:type_name -> picket.uplink.Network
+	5,  // 25: picket.uplink.Heartbeat.health:type_name -> picket.uplink.Health
+	24, // 26: picket.uplink.Try.spec:type_name -> picket.uplink.Spec
+	16, // 27: picket.uplink.Tried.result:type_name -> picket.uplink.TryResult
+	22, // 28: picket.uplink.Config.targets:type_name -> picket.uplink.Target
+	23, // 29: picket.uplink.Config.checks:type_name -> picket.uplink.Check
+	24, // 30: picket.uplink.Check.spec:type_name -> picket.uplink.Spec
+	26, // 31: picket.uplink.Roster.seats:type_name -> picket.uplink.Seat
+	8,  // 32: picket.uplink.EnrolReply.network:type_name -> picket.uplink.Network
+	30, // 33: picket.uplink.Doctor.findings:type_name -> picket.uplink.Finding
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_wire_session_proto_init() }
@@ -2982,6 +3345,7 @@ func file_wire_session_proto_init() {
 		(*ToCollector_Renew)(nil),
 		(*ToCollector_Health)(nil),
 		(*ToCollector_Tried)(nil),
+		(*ToCollector_Doctor)(nil),
 	}
 	file_wire_session_proto_msgTypes[1].OneofWrappers = []any{
 		(*ToAgent_Welcome)(nil),
@@ -2999,7 +3363,7 @@ func file_wire_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_session_proto_rawDesc), len(file_wire_session_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

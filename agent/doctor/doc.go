@@ -1,0 +1,36 @@
+// Package doctor finds out why an agent does not work, or that it does, and says
+// what to do.
+//
+// # Looking and judging
+//
+// [Look] asks the machine, its DNS and its line, all at once and within ten
+// seconds, and changes nothing; what it saw is an [Evidence]. [Evidence.Judge]
+// turns that into findings and is a pure function, so that every sentence has a
+// test that stages no trouble. The same two are behind `picket-agent join`
+// (before the token is used), `picket-agent doctor`, and the report that a running
+// agent sends to its collector every six hours.
+//
+// # One cause, one line
+//
+// A finding that follows from another one is SKIP and names it: where DNS does
+// not know the collector, nothing is said about ports. The order of causes is
+// identity, DNS, interception, proxy, reachability; what an agent tells of itself
+// hangs on whether one runs. One blocked transport of two is a warning, because
+// the agent works; only when both are blocked is it a failure.
+//
+// # What it asks of whom
+//
+// The collector is asked by an enrolment that brings no token ([uplink.Knock]):
+// it proves its pin, tells its clock and from where it sees us, and learns
+// nothing. When this machine's DNS does not resolve the collector's name, public
+// resolvers are asked for that one name, to tell a DNS filter from a name that
+// does not exist; Options.Compare names them, and none is fine. Whether DNS makes
+// up answers is tested with a random name under the domain "invalid", which must
+// never exist. Nothing else leaves the machine.
+//
+// # Secrets
+//
+// A report holds addresses and names, no key, token or password. [Redact] takes
+// them out of texts that others wrote (logs, stored configurations) before
+// [WriteBundle] puts them into a file for support.
+package doctor

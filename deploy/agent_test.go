@@ -1,0 +1,154 @@
+package deploy
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+const agentVersion = "9.8.7"
+
+// agentPackages builds everything once for all tests of this package.
+var agentPackages = sync.OnceValues(func() (string, error) { return buildAgent("022") })
+
+func buildAgent(umask string) (string, error) {
+	dir, err := os.MkdirTemp("", "picket-packages-")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("bash", "-c", "umask "+umask+"; exec ./build-agent.sh "+agentVersion)
+	cmd.Env = append(os.Environ(), "OUT="+dir, "SOURCE_DATE_EPOCH=1700000000")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		os.RemoveAll(dir)
+		return "", &buildError{err, out}
+	}
+	return dir, nil
+}
+
+type buildError struct {
+	err error
+	out []byte
+}
+
+func (e *buildError) Error() string { return e.err.Error() + "\n" + string(e.out) }
+
+func TestMain(m *testing.M) {
+	built = make(chan struct{}, 1)
+	code := m.Run()
+	select {
+	case <-built:
+		if dir, err := agentPackages(); err == nil {
+			os.RemoveAll(dir)
+		}
+	default:
+	}
+	os.Exit(code)
+}
+
+var built chan struct{} // holds one value when agentPackages was called
+
+// packages is the folder of all packages.
+func packages(t *testing.T) string {
+	t.Helper()
+	needsDebian(t)
+	for _, tool := range []string{"zip", "wixl", "msibuild", "perl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(err)
+		}
+	}
+	select {
+	case built <- struct{}{}:
+	default:
+	}
+	dir, err := agentPackages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// one is the path of the only package with that ending.
+func one(t *testing.T, pattern string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(packages(t), pattern))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%s: %v, %v", pattern, found, err)
+	}
+	return found[0]
+}
+
+func TestALifeOfTheAgentsPackage(t *testing.T) {
+	switch {
+	case testing.Short():
+		t.Skip("it builds server and agent")
+	case os.Geteuid() != 0:
+		t.Skip("only root can install a package")
+	}
+	for _, tool := range []string{"unshare", "setpriv", "chroot", "useradd", "jq", "ps"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(err)
+		}
+	}
+	dir := packages(t)
+	binary := picket(t)
+	s := newServer(t, binary)
+	ask := filepath.Join(t.TempDir(), "ask")
+	script := "#!/bin/sh\ncase $1 in\n" +
+		"token) " + binary + " token create --data " + s.data + " --client acme --site madrid --network 'AS64500 Test' --json | jq -r .token ;;\n" +
+		"connected) " + binary + " agent list --data " + s.data + " --json | jq '[.data[] | select(.connected)] | length' ;;\n" +
+		"esac\n"
+	if err := os.WriteFile(ask, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := command(t, "unshare", "--mount", "--propagation", "private", "sh", "-eu", "testdata/agent-life.sh", dir, agentVersion, ask+" token", ask+" connected")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !strings.Contains(string(out), "the life is over") {
+		t.Errorf("it ended early:\n%s", out)
+	}
+	if n := strings.Count(s.log.String(), `msg="agent gone"`); n < 6 || strings.Contains(s.log.String(), "clean=false") {
+		t.Errorf("of %d stops not every one was told as a goodbye", n)
+	}
+}
+
+func TestTheAgentsPackagesAreReproducible(t *testing.T) {
+	one := packages(t)
+	two, err := buildAgent("077")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(two)
+	names, err := os.ReadDir(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(names) < 18 {
+		t.Errorf("only %d files", len(names))
+	}
+	for _, e := range names {
+		a, err := os.ReadFile(filepath.Join(one, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(two, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(a, b) {
+			t.Errorf("two builds of %s differ", e.Name())
+		}
+	}
+	if runtime.GOOS == "linux" {
+		cmd := command(t, "sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS")
+		cmd.Dir = one
+		output(t, cmd)
+	}
+}
