@@ -47,30 +47,45 @@ mkdir -p "$out"
 out=$(cd "$out" && pwd)
 rm -f "$out"/picket-agent[_-]* "$out"/install.sh "$out"/install.ps1 "$out"/SHA256SUMS
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-tools=$work/tools
-mkdir "$tools"
+running=()
+trap 'wait; rm -rf "$work"' EXIT
 # Tools are built for this machine, whatever the package is for.
 nfpm=$(cd module && CGO_ENABLED=0 GOOS= GOARCH= go tool -n nfpm)
 cyclonedx=$(cd module && CGO_ENABLED=0 GOOS= GOARCH= go tool -n cyclonedx-gomod)
 
+# beside COMMAND runs it beside the others, as many at once as there are processors.
+beside() {
+  [ ${#running[@]} -lt "$(getconf _NPROCESSORS_ONLN)" ] || settle
+  "$@" &
+  running+=($!)
+}
+
+# settle waits for the oldest of them; if that failed, so does all.
+settle() {
+  local oldest=${running[0]}
+  running=("${running[@]:1}")
+  wait "$oldest"
+}
+
 same_time() { find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }
 
-# program GOOS GOARCH builds the agent and prints its path.
+# quietly COMMAND shows what it says only if it fails.
+quietly() {
+  local said
+  said=$("$@" 2>&1) || { printf '%s\n' "$said" >&2; return 1; }
+}
+
+# program GOOS GOARCH FILE builds the agent.
 program() {
-  local dir=$work/$1-$2 name=picket-agent
-  [ "$1" != windows ] || name=picket-agent.exe
-  mkdir -p "$dir"
   (cd .. && CGO_ENABLED=0 GOOS=$1 GOARCH=$2 GOARM=7 go build -trimpath -buildvcs=false \
-    -ldflags="-s -w -X main.version=$version" -o "$dir/$name" ./cmd/picket-agent)
-  echo "$dir/$name"
+    -ldflags="-s -w -X main.version=$version" -o "$3" ./cmd/picket-agent)
 }
 
 # bill PROGRAM SYSTEM writes what is linked into a program.
 bill() {
-  local file=$out/picket-agent_${version}_$2.cdx.json
-  "$cyclonedx" bin -json -noserial -version "$version" -output "$work/bill.json" "$1" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
-  sed "s/\"timestamp\": \"[^\"]*\"/\"timestamp\": \"$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)\"/" "$work/bill.json" >"$file"
+  quietly "$cyclonedx" bin -json -noserial -version "$version" -output "$work/bill-$2.json" "$1"
+  sed "s/\"timestamp\": \"[^\"]*\"/\"timestamp\": \"$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)\"/" "$work/bill-$2.json" \
+    >"$out/picket-agent_${version}_$2.cdx.json"
 }
 
 # tarball PROGRAM SYSTEM ARCH
@@ -83,50 +98,54 @@ tarball() {
     -C "$work" -cf - "$name" | gzip -9n >"$out/$name.tar.gz"
 }
 
-# native PACKAGER ARCH packs a deb or rpm from $STAGE.
-native() {
-  ARCH=$2 "$nfpm" package --config agent/nfpm.yaml --packager "$1" --target "$out/" >"$work/log" || { cat "$work/log" >&2; exit 1; }
-}
-
-for arch in ${ARCHS:-amd64 arm64 arm}; do
-  wanted deb || wanted rpm || wanted tar || break
-  bin=$(program linux "$arch")
-  export STAGE=$work/linux-$arch
+# linux GOARCH packs for one kind of processor.
+linux() {
+  export STAGE=$work/linux-$1 ARCH=$1
+  [ "$1" != arm ] || ARCH=arm7
+  mkdir "$STAGE"
+  program linux "$1" "$STAGE/picket-agent"
   gzip -9n <../CHANGELOG.md >"$STAGE/CHANGELOG.md.gz"
   sed 's,/usr/bin/picket,/usr/bin/picket-agent,g' debian/copyright >"$STAGE/copyright"
   same_time "$STAGE"
-  nfpm_arch=$arch
-  [ "$arch" != arm ] || nfpm_arch=arm7
-  if wanted deb; then native deb "$nfpm_arch"; fi
-  if wanted rpm; then native rpm "$nfpm_arch"; fi
-  if wanted tar; then tarball "$bin" linux "$([ "$arch" = arm ] && echo armv7 || echo "$arch")"; fi
-  [ "$arch" != amd64 ] || bill "$bin" linux
-done
-
-if wanted tar; then
-  for arch in amd64 arm64; do
-    bin=$(program darwin $arch)
-    tarball "$bin" darwin $arch
-    [ $arch != arm64 ] || bill "$bin" darwin
+  for packager in deb rpm; do
+    if wanted $packager; then quietly "$nfpm" package --config agent/nfpm.yaml --packager $packager --target "$out/"; fi
   done
-fi
+  if wanted tar; then tarball "$STAGE/picket-agent" linux "${ARCH/arm7/armv7}"; fi
+  if [ "$1" = amd64 ]; then bill "$STAGE/picket-agent" linux; fi
+}
 
-if wanted zip || wanted msi; then
-  bin=$(program windows amd64)
-  bill "$bin" windows
+# darwin GOARCH
+darwin() {
+  program darwin "$1" "$work/darwin-$1/picket-agent"
+  tarball "$work/darwin-$1/picket-agent" darwin "$1"
+  if [ "$1" = arm64 ]; then bill "$work/darwin-$1/picket-agent" darwin; fi
+}
+
+windows() {
+  local dir=$work/windows name=picket-agent_${version}_windows_amd64
+  program windows amd64 "$dir/picket-agent.exe"
+  bill "$dir/picket-agent.exe" windows
+  if wanted zip; then
+    mkdir "$work/$name"
+    cp "$dir/picket-agent.exe" install.ps1 ../LICENSE ../docs/install/windows.md ../docs/network.md "$work/$name/"
+    same_time "$work/$name"
+    (cd "$work" && find "$name" -type f | sort | zip -X -9 -q "$out/$name.zip" -@)
+  fi
+  if wanted msi; then
+    cp agent/picket-agent.wxs "$dir/"
+    same_time "$dir"
+    quietly agent/build-msi.sh "$dir" "$out/picket-agent_${version}_x64.msi"
+  fi
+}
+
+if wanted deb || wanted rpm || wanted tar; then
+  for arch in ${ARCHS:-amd64 arm64 arm}; do beside linux "$arch"; done
 fi
-if wanted zip; then
-  name=picket-agent_${version}_windows_amd64
-  mkdir "$work/$name"
-  cp "$bin" install.ps1 ../LICENSE ../docs/install/windows.md ../docs/network.md "$work/$name/"
-  same_time "$work/$name"
-  (cd "$work" && find "$name" -type f | sort | zip -X -9 -q "$out/$name.zip" -@)
+if wanted tar; then
+  for arch in amd64 arm64; do beside darwin $arch; done
 fi
-if wanted msi; then
-  cp agent/picket-agent.wxs "$(dirname "$bin")/"
-  same_time "$(dirname "$bin")"
-  agent/build-msi.sh "$(dirname "$bin")" "$out/picket-agent_${version}_x64.msi" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
-fi
+if wanted zip || wanted msi; then beside windows; fi
+while [ ${#running[@]} -gt 0 ]; do settle; done
 
 cp install.sh install.ps1 "$out/"
 same_time "$out"
