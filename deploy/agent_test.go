@@ -7,71 +7,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 )
 
 const agentVersion = "9.8.7"
-
-// agentPackages builds everything once for all tests of this package.
-var agentPackages = sync.OnceValues(func() (string, error) { return buildAgent("022") })
-
-func buildAgent(umask string) (string, error) {
-	dir, err := os.MkdirTemp("", "picket-packages-")
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.Command("bash", "-c", "umask "+umask+"; exec ./build-agent.sh "+agentVersion)
-	cmd.Env = append(os.Environ(), "OUT="+dir, "SOURCE_DATE_EPOCH=1700000000")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		os.RemoveAll(dir)
-		return "", &buildError{err, out}
-	}
-	return dir, nil
-}
-
-type buildError struct {
-	err error
-	out []byte
-}
-
-func (e *buildError) Error() string { return e.err.Error() + "\n" + string(e.out) }
-
-func TestMain(m *testing.M) {
-	built = make(chan struct{}, 1)
-	code := m.Run()
-	select {
-	case <-built:
-		if dir, err := agentPackages(); err == nil {
-			os.RemoveAll(dir)
-		}
-	default:
-	}
-	os.Exit(code)
-}
-
-var built chan struct{} // holds one value when agentPackages was called
-
-// packages is the folder of all packages.
-func packages(t *testing.T) string {
-	t.Helper()
-	needsDebian(t)
-	for _, tool := range []string{"zip", "wixl", "msibuild", "perl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip(err)
-		}
-	}
-	select {
-	case built <- struct{}{}:
-	default:
-	}
-	dir, err := agentPackages()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
 
 // one is the path of the only package with that ending.
 func one(t *testing.T, pattern string) string {
@@ -125,7 +64,6 @@ func TestTheAgentsPackagesAreReproducible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(two)
 	names, err := os.ReadDir(one)
 	if err != nil {
 		t.Fatal(err)

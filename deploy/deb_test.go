@@ -44,16 +44,6 @@ func needsDebian(t *testing.T) {
 	}
 }
 
-// picket builds the server as the other tests do, so that the cache serves.
-func picket(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "picket")
-	cmd := command(t, "go", "build", "-ldflags=-s -w -X main.version="+packageVersion, "-o", path, "../cmd/picket")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	output(t, cmd)
-	return path
-}
-
 // deb packs binary and returns the package's path.
 func deb(t *testing.T, binary, umask string) string {
 	t.Helper()

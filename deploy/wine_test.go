@@ -239,6 +239,7 @@ func TestWindows(t *testing.T) {
 			}
 		}
 	})
+	t.Run("the commands of the page", func(t *testing.T) { windowsPage(t, w, dir) })
 }
 
 // testsOfWindows runs tests of a package, at least so many.
@@ -253,11 +254,9 @@ func testsOfWindows(t *testing.T, w *wine, folder string, least int, args ...str
 	}
 }
 
-// TestTheWindowsPage runs the commands of docs/install/windows.md that Wine can
-// run, but for the token: Wine 8 opens no UDP socket for Go, so nobody joins.
-func TestTheWindowsPage(t *testing.T) {
-	dir := packages(t)
-	w := newWine(t)
+// windowsPage runs the commands of docs/install/windows.md that Wine can run, but
+// for the token: Wine 8 opens no UDP socket for Go, so nobody joins.
+func windowsPage(t *testing.T, w *wine, dir string) {
 	ran := 0
 	for _, b := range fences(t, "windows.md") {
 		if b.info != "bat run=wine" {
