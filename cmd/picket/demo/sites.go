@@ -44,6 +44,9 @@ func picketYAML(c *cloud, hook, secretFile, influx, page string) string {
 	p("http: %q", page)
 	// With 12 sites the default of 1 s would stretch the interval to 12 s.
 	p("politeness: 800ms")
+	// At this interval the default of 5 GB would have the dear checks asked a
+	// quarter as often, and more or less so by the day of the month.
+	p("traffic: {month: 200GB}")
 	if influx != "" {
 		p("influx: {url: %q, bucket: picket}", influx)
 	}
