@@ -82,6 +82,7 @@ func (c *Client) dial(ctx context.Context, sock *socket) (*link, Welcome, error)
 		}
 		// Handshakes pass and sessions do not: say, long packets get lost.
 		c.patience = min(max(2, 2*c.patience), mostPatience)
+		c.notNow()
 		c.log.Info("QUIC was back, but brought no session", "err", err)
 	}
 	addrs := c.o.Addrs()
@@ -139,7 +140,7 @@ func (c *Client) chose(ln line, sock *socket, list []attempt) {
 		return
 	}
 	if c.o.Ways.Open != nil && !c.tcpFirst() {
-		c.quicAgain = time.Now().Add(c.o.Ways.again())
+		c.notNow()
 		c.log.Info("QUIC does not reach the collector; using TCP", "transport", ln.transport(), "quic", c.o.Ways.noQUIC(list))
 	}
 	c.quicFailed(sock, list)
@@ -155,6 +156,13 @@ func (c *Client) quicFailed(sock *socket, list []attempt) {
 	}
 }
 
+// notNow puts QUIC off after it was tried in vain: until then TCP goes first, and
+// a session over it, whenever it began, does not seek QUIC.
+func (c *Client) notNow() {
+	again := c.o.Ways.again() * max(1, c.patience)
+	c.quicAgain = time.Now().Add(again - again/5 + rand.N(2*again/5))
+}
+
 // seekQUIC tries QUIC from time to time, while a session goes over TCP, and
 // returns when it is there: its line waits for the next session.
 func (c *Client) seekQUIC(ctx context.Context, sock *socket) error {
@@ -162,11 +170,10 @@ func (c *Client) seekQUIC(ctx context.Context, sock *socket) error {
 		return nil
 	}
 	for {
-		again := c.o.Ways.again() * max(1, c.patience)
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(again - again/5 + rand.N(2*again/5)):
+		case <-time.After(time.Until(c.quicAgain)):
 		}
 		t, _ := lookup(ctx, c.o.Addrs(), c.o.Resolve) // if nothing is found, nothing is tried
 		only := Ways{Open: c.o.Ways.Open}
@@ -175,6 +182,10 @@ func (c *Client) seekQUIC(ctx context.Context, sock *socket) error {
 			c.ready = ln
 			return errSwitched
 		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		c.notNow()
 		c.quicFailed(sock, list)
 	}
 }

@@ -113,11 +113,12 @@
 // the collector, the families taking turns and 300 ms apart, and, 3 s later or as
 // soon as all of that has failed, TCP to the same addresses and port, or by an HTTP
 // proxy. The first whose handshake succeeds, pin included, gets the hello or the
-// token; all others are given up. After TCP has won it goes first for five minutes,
-// and a session over it seeks QUIC every five minutes: a finished handshake is kept
-// for the next session, this one ends in order with [CodeSwitched], and the next
-// begins behind the marks as after any other end. Nothing is lost, nothing counted
-// twice, and the agent is not told that it was disconnected.
+// token; all others are given up. After QUIC was tried in vain TCP goes first for
+// five minutes, give or take one. Then QUIC is sought, however many sessions over TCP
+// have come and gone: a finished handshake is kept for the next session, this one ends
+// in order with [CodeSwitched], and the next begins behind the marks as after any other
+// end. Nothing is lost, nothing counted twice, and the agent is not told that it was
+// disconnected.
 //
 // Whoever answers with a certificate that does not lead to the pin is told nothing
 // but a ClientHello ([*InterceptedError] names its issuer). Boxes that cannot do

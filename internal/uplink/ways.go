@@ -30,7 +30,7 @@ type Ways struct {
 	// HeadStart is how long the preferred of QUIC and TCP is tried alone; 0
 	// means 3 s.
 	HeadStart time.Duration
-	// Again is how long after TCP was chosen QUIC is tried again, give or take a
+	// Again is how long after QUIC was tried in vain it is tried again, give or take a
 	// fifth; 0 means 5 minutes.
 	Again time.Duration
 }

@@ -317,8 +317,10 @@ type world struct {
 	open   func() net.PacketConn // an agent's socket; nil: UDP is blocked
 	ways   Ways                  // of agents, but for Open
 	tcp    bool                  // the collector listens on TCP, too
-	log    *slog.Logger
-	reset  [32]byte
+	// listenTCP is the collector's TCP listener; nil: tcp says whether it is a real one.
+	listenTCP func() net.Listener
+	log       *slog.Logger
+	reset     [32]byte
 }
 
 func newWorld(t testing.TB) *world {
@@ -368,7 +370,10 @@ func (w *world) serve() (stop func()) {
 		w.addr = pc.LocalAddr().(*net.UDPAddr).AddrPort()
 	}
 	var ln net.Listener
-	if w.tcp {
+	switch {
+	case w.listenTCP != nil:
+		ln = w.listenTCP()
+	case w.tcp:
 		var err error
 		if ln, err = net.Listen("tcp4", w.addr.String()); err != nil {
 			w.t.Fatal(err)
