@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,29 +20,38 @@ import (
 // say why they cannot.
 func TestAnyNetwork(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes two minutes")
+		t.Skip("takes three minutes")
 	}
 	if os.Geteuid() != 0 {
 		t.Skip("needs root for network namespaces; .ci/run runs it")
 	}
-	for _, tool := range []string{"ip", "nft", "sysctl", "tinyproxy"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs %s; .ci/run installs it", tool)
-		}
-	}
-	w := newAnyWorld(t)
+	needTools(t, "ip", "nft", "ss", "sysctl", "tinyproxy", "squid")
+	w := newAnyWorld(t, 8)
 	t.Run("UDP blocked, opened later", w.udpBlocked)
 	t.Run("UDP and TCP blocked", w.allBlocked)
 	t.Run("a proxy alone", w.proxyAlone)
 	t.Run("a proxy with a password", w.proxyWithPassword)
+	t.Run("squid", w.squidAlone)
+	t.Run("squid with a password", w.squidWithPassword)
 	t.Run("a box that inspects TLS", w.inspected)
 	t.Run("IPv6 alone", w.ipv6Alone)
 	w.settle()
 }
 
-// anyWorld is the little internet of natWorld with one target and six sites.
+func needTools(t *testing.T, tools ...string) {
+	t.Helper()
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("needs %s; .ci/run installs it", tool)
+		}
+	}
+}
+
+// anyWorld is the little internet of natWorld with one target and as many sites
+// as are wanted.
 type anyWorld struct {
 	*natWorld
+	tokens []string // all that were made
 }
 
 const (
@@ -48,7 +59,7 @@ const (
 	anyServer6 = "2001:db8:18::10"
 )
 
-func newAnyWorld(t *testing.T) *anyWorld {
+func newAnyWorld(t *testing.T, sites int) *anyWorld {
 	w := &anyWorld{natWorld: &natWorld{t: t, dir: shortDir(t), prefix: fmt.Sprintf("pk%d", os.Getpid()%10000)}}
 	w.hub, w.core, w.cloud = w.netns("hub"), w.netns("core"), w.netns("cloud")
 	w.ip("-n", w.hub, "link", "add", "br0", "type", "bridge")
@@ -57,7 +68,7 @@ func newAnyWorld(t *testing.T) *anyWorld {
 	w.ip("-n", w.core, "-6", "addr", "add", anyServer6+"/48", "dev", "wan", "nodad")
 	w.plug(w.cloud, "cloud", "198.18.100.1/16")
 	w.play(w.cloud, "cloud", targets{Listen: []string{"198.18.100.1:80"}})
-	for n := 1; n <= 6; n++ {
+	for n := 1; n <= sites; n++ {
 		w.addSite(n)
 	}
 	file := filepath.Join(w.dir, "picket.yaml")
@@ -74,18 +85,34 @@ func newAnyWorld(t *testing.T) *anyWorld {
 	return w
 }
 
-// join runs picket-agent join at a site with a fresh token.
-func (w *anyWorld) join(t *testing.T, n int, args ...string) (out string, code int, token string) {
+// token makes a join token for a site.
+func (w *anyWorld) token(t *testing.T, n int, more ...string) string {
 	t.Helper()
-	made, code := run1(t, exec.Command(binary(t, "picket"), "token", "create", "--client", fmt.Sprintf("client-%d", n), "--site", "site",
-		"--region", "eu", "--data", w.data()))
+	args := append([]string{"token", "create", "--client", fmt.Sprintf("client-%d", n), "--site", "site", "--region", "eu", "--data", w.data()}, more...)
+	made, code := run1(t, exec.Command(binary(t, "picket"), args...))
 	if code != 0 {
 		t.Fatalf("token create: %s", made)
 	}
-	token = tokenIn(t, made)
+	token := tokenIn(t, made)
+	w.tokens = append(w.tokens, token)
+	return token
+}
+
+// joining is picket-agent join at a site with a fresh token.
+func (w *anyWorld) joining(t *testing.T, n int, args ...string) *exec.Cmd {
+	t.Helper()
 	s := w.site(n)
-	out, code = run1(t, in(s.host, append([]string{binary(t, "picket-agent"), "join", token, "--state", s.state}, args...)...))
-	return out, code, token
+	return in(s.host, append([]string{binary(t, "picket-agent"), "join", w.token(t, n), "--state", s.state}, args...)...)
+}
+
+// join wants that a site joins.
+func (w *anyWorld) join(t *testing.T, n int, args ...string) (out string) {
+	t.Helper()
+	out, code := run1(t, w.joining(t, n, args...))
+	if code != 0 || strings.Contains(out, "error:") || strings.Contains(out, "pk1_") {
+		t.Fatalf("join: %d: %s", code, out)
+	}
+	return out
 }
 
 // run starts the site's agent and waits until it delivers by the transport.
@@ -135,8 +162,9 @@ func (w *anyWorld) block(n int, rules ...string) {
 
 func (w *anyWorld) udpBlocked(t *testing.T) {
 	w.block(1, "meta l4proto udp drop")
-	if out, code, _ := w.join(t, 1); code != 0 {
-		t.Fatalf("join: %d: %s", code, out)
+	out := w.join(t, 1)
+	if got := codesIn(out); len(got) != 1 || got[0] != "E104" || !strings.Contains(out, "fix: ") {
+		t.Errorf("join tells %v, not E104 alone: %s", got, out)
 	}
 	w.run(t, 1, "tcp", "PICKET_QUIC_AGAIN=3s")
 	time.Sleep(5 * time.Second) // QUIC is tried again in vain
@@ -148,13 +176,7 @@ func (w *anyWorld) udpBlocked(t *testing.T) {
 
 func (w *anyWorld) allBlocked(t *testing.T) {
 	w.block(2, "udp dport 4443 drop", "tcp dport 4443 drop")
-	out, code, token := w.join(t, 2)
-	if code != 5 || !strings.Contains(out, "E105") || !strings.Contains(out, anyServer) || !strings.Contains(out, "UDP: no reply") || !strings.Contains(out, "TCP: no reply") {
-		t.Errorf("join: %d: %s", code, out)
-	}
-	if strings.Contains(out, token) {
-		t.Error("the token was repeated")
-	}
+	joinCase(t, w.joining(t, 2), "E105", 5, anyServer, "UDP: no reply", "TCP: no reply", "Please allow outgoing UDP and TCP from ", "Nothing has to be opened from outside")
 }
 
 // proxy starts tinyproxy on a site's router and lets nothing else out.
@@ -166,51 +188,93 @@ func (w *anyWorld) proxy(t *testing.T, n int, more string) (addr string) {
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return w.serves(t, n, start(w.t, "proxy", in(w.site(n).router, "tinyproxy", "-d", "-c", conf)))
+}
+
+// serves waits until a proxy of a site listens.
+func (w *anyWorld) serves(t *testing.T, n int, p *process) (addr string) {
+	t.Helper()
 	addr = fmt.Sprintf("10.77.%d.1:3128", n)
-	start(w.t, "proxy", in(w.site(n).router, "tinyproxy", "-d", "-c", conf))
+	eventually(t, 20*time.Second, "the proxy listens", func() bool {
+		out, _ := run1(t, in(w.site(n).router, "ss", "-Hltn", "src", addr))
+		return strings.Contains(out, addr)
+	})
 	return addr
 }
 
-func (w *anyWorld) proxyAlone(t *testing.T) {
-	addr := w.proxy(t, 3, "")
-	if out, code, _ := w.join(t, 3); code != 5 || !strings.Contains(out, "E105") {
-		t.Errorf("join past the proxy: %d: %s", code, out)
+const (
+	proxySecret = "pa55-of-the-pr0xy"
+	proxyUsers  = "acme:$apr1$picket01$KcWc00EYY3BkFEWZWwBgh/\n" // the same for squid, as openssl passwd -apr1 hashes it
+)
+
+// squid starts squid on a site's router and lets nothing else out. With a password
+// it knows the user acme.
+func (w *anyWorld) squid(t *testing.T, n int, password bool) (addr string) {
+	t.Helper()
+	w.block(n, "drop")
+	auth, who := "", ""
+	if password {
+		// Squid reads it as a user of its own.
+		file := filepath.Join(w.dir, fmt.Sprintf("squid%d.users", n))
+		if err := os.WriteFile(file, []byte(proxyUsers), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(w.dir, 0o711); err != nil {
+			t.Fatal(err)
+		}
+		auth = "auth_param basic program /usr/lib/squid/basic_ncsa_auth " + file + "\nauth_param basic children 1 startup=1 idle=1\nacl known proxy_auth REQUIRED\n"
+		who = " known"
 	}
-	if out, code, _ := w.join(t, 3, "--proxy", "http://"+addr); code != 0 {
-		t.Fatalf("join: %d: %s", code, out)
+	conf := filepath.Join(w.dir, fmt.Sprintf("squid%d.conf", n))
+	text := auth + fmt.Sprintf(`http_port 10.77.%d.1:3128
+acl tunnel method CONNECT
+acl picket port 4443
+http_access allow tunnel picket%s
+http_access deny all
+visible_hostname proxy.example
+access_log none
+cache_log /dev/null
+pid_filename none
+netdb_filename none
+cache_mem 0
+memory_cache_shared off
+max_filedescriptors 256
+pinger_enable off
+dns_nameservers 127.0.0.1
+shutdown_lifetime 1 second
+`, n, who)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	w.run(t, 3, "tcp by proxy")
+	return w.serves(t, n, start(w.t, "squid", in(w.site(n).router, "squid", "-N", "-d", "1", "-n", fmt.Sprintf("%ss%d", w.prefix, n), "-f", conf)))
 }
 
+func (w *anyWorld) proxyAlone(t *testing.T) { w.throughProxy(t, 3, w.proxy(t, 3, "")) }
+func (w *anyWorld) squidAlone(t *testing.T) { w.throughProxy(t, 7, w.squid(t, 7, false)) }
 func (w *anyWorld) proxyWithPassword(t *testing.T) {
-	const secret = "pa55-of-the-pr0xy"
-	addr := w.proxy(t, 4, "BasicAuth acme "+secret)
-	for _, args := range [][]string{{"--proxy", "http://" + addr}, {"--proxy", "http://acme:wrong@" + addr}} {
-		if out, code, _ := w.join(t, 4, args...); code != 5 || !strings.Contains(out, "E108") || strings.Contains(out, "wrong") {
-			t.Errorf("join with %v: %d: %s", args, code, out)
-		}
+	w.pastGuard(t, 4, w.proxy(t, 4, "BasicAuth acme "+proxySecret))
+}
+func (w *anyWorld) squidWithPassword(t *testing.T) { w.pastGuard(t, 8, w.squid(t, 8, true)) }
+
+// throughProxy joins a site whose only way out is a proxy.
+func (w *anyWorld) throughProxy(t *testing.T, n int, addr string) {
+	joinCase(t, w.joining(t, n), "E105", 5)
+	w.join(t, n, "--proxy", "http://"+addr)
+	w.run(t, n, "tcp by proxy")
+}
+
+// pastGuard joins a site whose only way out is a proxy that wants a password.
+func (w *anyWorld) pastGuard(t *testing.T, n int, addr string) {
+	joinCase(t, w.joining(t, n, "--proxy", "http://"+addr), "E108", 5, "proxy.secret")
+	if out := joinCase(t, w.joining(t, n, "--proxy", "http://acme:wr0ng-one@"+addr), "E108", 5); strings.Contains(out, "wr0ng-one") {
+		t.Errorf("the password is told: %s", out)
 	}
-	out, code, _ := w.join(t, 4, "--proxy", "http://acme:"+secret+"@"+addr)
-	if code != 0 || strings.Contains(out, secret) {
-		t.Fatalf("join: %d: %s", code, out)
+	if out := w.join(t, n, "--proxy", "http://acme:"+proxySecret+"@"+addr); strings.Contains(out, proxySecret) {
+		t.Errorf("the password is told: %s", out)
 	}
-	p := w.run(t, 4, "tcp by proxy")
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.cmd.Process.Pid))
-	if err != nil || strings.Contains(string(line), secret) || strings.Contains(p.out.String(), secret) {
-		t.Errorf("the password is in the arguments %q or in the log: %v", line, err)
-	}
-	err = filepath.Walk(w.site(4).state, func(path string, info os.FileInfo, err error) error {
-		if err != nil || !info.Mode().IsRegular() {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		if strings.Contains(string(b), secret) && (info.Mode().Perm() != 0o600 || info.Name() != "proxy.secret") {
-			t.Errorf("%s (mode %v) has the password", path, info.Mode())
-		}
-		return err
-	})
-	if err != nil && !os.IsNotExist(err) { // the spool's segments come and go
-		t.Error(err)
+	w.run(t, n, "tcp by proxy")
+	if b, err := os.ReadFile(filepath.Join(w.site(n).state, "proxy.secret")); err != nil || !strings.Contains(string(b), proxySecret) {
+		t.Errorf("the password is not where it belongs: %q, %v", b, err)
 	}
 }
 
@@ -219,10 +283,7 @@ func (w *anyWorld) inspected(t *testing.T) {
 	box := w.play(s.router, "box", targets{Inspect: "10.77.5.1:4443"})
 	w.block(5, "meta l4proto udp drop")
 	w.nft(s.router, "add chain ip nat pre { type nat hook prerouting priority -100 ; }", "add rule ip nat pre iifname lan tcp dport 4443 redirect")
-	out, code, token := w.join(t, 5)
-	if code != 5 || !strings.Contains(out, "E106") || !strings.Contains(out, "FortiGate CA") || strings.Contains(out, token) {
-		t.Errorf("join: %d: %s", code, out)
-	}
+	joinCase(t, w.joining(t, 5), "E106", 5, "FortiGate CA", "nspection")
 	seen := box.out.String()
 	if !strings.Contains(seen, "inspected 0 bytes") || strings.Count(seen, "inspected ") != strings.Count(seen, "inspected 0 bytes") {
 		t.Errorf("the box says:\n%s", seen)
@@ -240,15 +301,59 @@ func (w *anyWorld) ipv6Alone(t *testing.T) {
 	if out, code := run1(t, in(s.router, "sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")); code != 0 {
 		t.Fatalf("forward: %s", out)
 	}
-	if out, code, _ := w.join(t, 6); code != 0 {
-		t.Fatalf("join: %d: %s", code, out)
-	}
+	w.join(t, 6)
 	w.run(t, 6, "quic") // it delivers what it sees: that no IPv4 target can be reached
+}
+
+// discreet wants that neither a token nor a password of a proxy is in the logs or
+// the arguments of what runs, or in a file under dir that others may read.
+func (w *anyWorld) discreet(dir string, running ...*process) {
+	w.t.Helper()
+	for _, secret := range append([]string{proxySecret}, w.tokens...) {
+		for _, p := range running {
+			line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.cmd.Process.Pid))
+			if err != nil || len(line) == 0 || strings.Contains(string(line), secret) {
+				w.t.Errorf("the arguments of %s are %q, %v", p.name, line, err)
+			}
+			if strings.Contains(p.out.String(), secret) {
+				w.t.Errorf("the log of %s tells a secret", p.name)
+			}
+		}
+	}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !d.Type().IsRegular() {
+			return nil // segments of the spool come and go
+		}
+		if err != nil {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		info, err2 := d.Info()
+		if err != nil || err2 != nil || info.Mode().Perm()&0o077 == 0 {
+			return nil
+		}
+		for _, secret := range append([]string{proxySecret}, w.tokens...) {
+			if strings.Contains(string(b), secret) {
+				w.t.Errorf("%s (mode %v) holds a secret", path, info.Mode())
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Error(err)
+	}
 }
 
 // settle stops everything and compares what the agents made with what arrived.
 func (w *anyWorld) settle() {
 	w.t.Helper()
+	running := []*process{w.collector}
+	for _, s := range w.sites {
+		if s.agent != nil {
+			running = append(running, s.agent)
+		}
+	}
+	w.discreet(w.dir, running...)
 	var want uint64
 	for _, s := range w.sites {
 		if s.agent == nil {

@@ -1,16 +1,14 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	varint "encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -18,65 +16,35 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
-	"github.com/quic-go/quic-go"
-	"google.golang.org/protobuf/proto"
 
 	"picket/internal/identity"
-	"picket/internal/uplink"
 	"picket/internal/uplink/wire"
 )
 
 // These tests hold what a join comes to that meets a trouble: one reason, its
 // code, the exit code that scripts rely on, and a token that is still good.
 
-// counter is an enrolment counter on loopback whose clerk answers as reply does. It
-// stands for collectors that a test cannot have: one whose clock differs, or of
-// another age.
+// counter is a [serveCounter] on loopback. It stands for collectors that a test
+// cannot have: one whose clock differs, or of another age.
 func counter(t *testing.T, reply func(*wire.EnrolRequest) *wire.EnrolReply) identity.Token {
 	t.Helper()
 	auth, err := identity.OpenAuthority(t.TempDir(), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := quic.ListenAddr("127.0.0.1:0", auth.EnrolTLS(uplink.EnrolProtocol), nil)
+	ln, err := counterAt("127.0.0.1:0", auth, reply)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			conn, err := ln.Accept(context.Background())
-			if err != nil {
-				return
-			}
-			go serveCounter(conn, reply)
-		}
-	}()
 	return identity.Token{Addrs: []string{ln.Addr().String()}, Pin: auth.Pin(), ID: "tok", Secret: make([]byte, 16)}
 }
 
-func serveCounter(conn *quic.Conn, reply func(*wire.EnrolRequest) *wire.EnrolReply) {
-	st, err := conn.AcceptStream(context.Background())
-	if err != nil {
-		return
-	}
-	in := bufio.NewReader(st)
-	n, err := varint.ReadUvarint(in)
-	if err != nil || n > 64<<10 {
-		return
-	}
-	b := make([]byte, n)
-	var req wire.EnrolRequest
-	if _, err := io.ReadFull(in, b); err != nil || proto.Unmarshal(b, &req) != nil {
-		return
-	}
-	out, err := proto.Marshal(reply(&req))
-	if err != nil {
-		return
-	}
-	st.Write(append(varint.AppendUvarint(nil, uint64(len(out))), out...))
-	st.Close()
-	<-conn.Context().Done()
+var errorCode = regexp.MustCompile(`\bE1\d\d\b`)
+
+// codesIn lists the codes that a text tells, each once.
+func codesIn(text string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(errorCode.FindAllString(text, -1))))
 }
 
 // joinCase runs a join and wants its code, its exit and nothing of its secret.
@@ -93,6 +61,9 @@ func joinCase(t *testing.T, cmd *exec.Cmd, code string, exit int, says ...string
 		if !strings.Contains(out, s) {
 			t.Errorf("%s: does not say %q: %s", code, s, out)
 		}
+	}
+	if all := codesIn(out); len(all) != 1 || all[0] != code {
+		t.Errorf("%s: tells %v: %s", code, all, out)
 	}
 	if strings.Contains(out, "pk1_") {
 		t.Errorf("%s: tells the token: %s", code, out)

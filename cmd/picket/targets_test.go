@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -22,6 +23,10 @@ type targets struct {
 	Secret  string   // the webhook's
 	Alerts  string   // file to which accepted alerts are appended, one JSON line each
 	Inspect string   // host:port of a box that ends TLS; "" for none
+	Late    string   // host:port of a collector whose clock is ahead; "" for none
+	Newer   string   // host:port of a collector with a newer protocol; "" for none
+	CA      string   // the folder of their authority
+	Refuse  string   // host:port of a DNS server that refuses; "" for none
 }
 
 // serveTargets obeys the order until its standard input ends.
@@ -31,28 +36,37 @@ func serveTargets(order string) int {
 		fmt.Fprintln(os.Stderr, "read order:", err)
 		return 2
 	}
-	healthy := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "healthy\n") })
-	for _, addr := range o.Listen {
-		if err := serveAt(addr, healthy); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-	}
-	if o.Webhook != "" {
-		if err := serveAt(o.Webhook, &webhook{order: o}); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-	}
-	if o.Inspect != "" {
-		if err := inspectAt(o.Inspect); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
+	if err := o.serve(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	fmt.Println("serving")
 	io.Copy(io.Discard, os.Stdin)
 	return 0
+}
+
+func (o targets) serve() error {
+	healthy := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "healthy\n") })
+	var errs []error
+	for _, addr := range o.Listen {
+		errs = append(errs, serveAt(addr, healthy))
+	}
+	if o.Webhook != "" {
+		errs = append(errs, serveAt(o.Webhook, &webhook{order: o}))
+	}
+	if o.Inspect != "" {
+		errs = append(errs, inspectAt(o.Inspect))
+	}
+	if o.Late != "" {
+		errs = append(errs, lateAt(o.Late, o.CA))
+	}
+	if o.Newer != "" {
+		errs = append(errs, newerAt(o.Newer, o.CA))
+	}
+	if o.Refuse != "" {
+		errs = append(errs, refuseAt(o.Refuse))
+	}
+	return errors.Join(errs...)
 }
 
 func serveAt(addr string, h http.Handler) error {
