@@ -278,11 +278,17 @@ func (w *anyWorld) pastGuard(t *testing.T, n int, addr string) {
 	}
 }
 
-func (w *anyWorld) inspected(t *testing.T) {
-	s := w.site(5)
-	box := w.play(s.router, "box", targets{Inspect: "10.77.5.1:4443"})
-	w.block(5, "meta l4proto udp drop")
+// inspect puts a box into a site's router that ends TLS.
+func (w *anyWorld) inspect(n int) (box *process) {
+	s := w.site(n)
+	box = w.play(s.router, "box", targets{Inspect: fmt.Sprintf("10.77.%d.1:4443", n)})
+	w.block(n, "meta l4proto udp drop")
 	w.nft(s.router, "add chain ip nat pre { type nat hook prerouting priority -100 ; }", "add rule ip nat pre iifname lan tcp dport 4443 redirect")
+	return box
+}
+
+func (w *anyWorld) inspected(t *testing.T) {
+	box := w.inspect(5)
 	joinCase(t, w.joining(t, 5), "E106", 5, "FortiGate CA", "nspection")
 	seen := box.out.String()
 	if !strings.Contains(seen, "inspected 0 bytes") || strings.Count(seen, "inspected ") != strings.Count(seen, "inspected 0 bytes") {
