@@ -91,6 +91,7 @@ type natWorld struct {
 	collector *process
 	sites     []natSite
 	started   time.Time // the last agent
+	watched   bool
 }
 
 type natSite struct {
@@ -123,9 +124,12 @@ func newNATWorld(t *testing.T) *natWorld {
 // netns makes a network namespace that goes with the test.
 func (w *natWorld) netns(name string) string {
 	w.t.Helper()
+	if !w.watched {
+		w.watched = true
+		w.sweepAtEnd()
+	}
 	name = w.prefix + "-" + name
 	w.ip("netns", "add", name)
-	w.t.Cleanup(func() { exec.Command("ip", "netns", "del", name).Run() })
 	w.ip("-n", name, "link", "set", "lo", "up")
 	return name
 }

@@ -75,7 +75,7 @@ func (r *rollout) dnsRefused(m *machine) {
 	}
 	token.Addrs = []string{"picket.example:4443"}
 	m.token = token.String()
-	r.tokens = append(r.tokens, m.token)
+	r.keep(m.token)
 	r.write(m, "resolv.conf", "nameserver "+deafDNS+"\n")
 }
 
@@ -87,7 +87,7 @@ func (r *rollout) inspects(m *machine) {
 // elsewhere is a token for one of the other servers.
 func (r *rollout) elsewhere(addr string) string {
 	token := identity.Token{Addrs: []string{addr}, Pin: r.pin, ID: "tok", Secret: []byte("sixteen letters!")}.String()
-	r.tokens = append(r.tokens, token)
+	r.keep(token)
 	return token
 }
 
@@ -226,7 +226,7 @@ func identityFile(name string) bool {
 	return dir != "/state/" || strings.HasPrefix(file, "agent.") || strings.HasPrefix(file, "proxy") || strings.HasPrefix(file, "trust")
 }
 
-// used joins a machine that is none of those, and returns its token.
+// spend joins a machine that is none of those, and returns its token.
 func (r *rollout) spend(t *testing.T) string {
 	t.Helper()
 	token := r.token(t, 99)

@@ -76,19 +76,16 @@ func TestJoinRefuses(t *testing.T) {
 	foreign.Pin[0] ^= 1
 
 	for _, c := range []struct {
-		name, token, says string
-		code              int
+		name, token, code, says string
+		exit                    int
 	}{
-		{"a token that was cut off while copying", good[:len(good)-7], "cut off", 2},
-		{"something that is no token", "hello", "no join token", 2},
-		{"a token of a collector with another key", foreign.String(), "not the Picket server of this token", 5},
-		{"an expired token", expired, "expired", 4},
-		{"a token that is used up", used, "used up", 4},
+		{"a token that was cut off while copying", good[:len(good)-7], "E101", "cut off", 2},
+		{"something that is no token", "hello", "E101", "no join token", 2},
+		{"a token of a collector with another key", foreign.String(), "E106", "not the Picket server of this token", 5},
+		{"an expired token", expired, "E102", "expired", 4},
+		{"a token that is used up", used, "E102", "used up", 4},
 	} {
-		out, code := o.join(c.token, "refused")
-		if code != c.code || !strings.Contains(out, c.says) {
-			t.Errorf("%s: exit %d (want %d), said:\n%s", c.name, code, c.code, out)
-		}
+		out := joinCase(t, exec.Command(binary(t, "picket-agent"), "join", c.token, "--state", filepath.Join(o.dir, "refused")), c.code, c.exit, c.says)
 		if strings.Contains(out, c.token) {
 			t.Errorf("%s: the answer repeats the secret:\n%s", c.name, out)
 		}
