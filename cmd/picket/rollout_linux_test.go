@@ -169,7 +169,7 @@ func (r *rollout) first() {
 			case took > time.Minute:
 				t.Errorf("%s is not settled after %v", m, took)
 			}
-			t.Logf("%-45s %-12s %-4s %4.1f s", m, m.way, cmp.Or(m.code, m.later), took.Seconds())
+			t.Logf("%-52s %-13s %-5s%s", m, m.way, cmp.Or(m.code, m.later), map[bool]string{true: took.Round(time.Second / 10).String()}[runs])
 			return true
 		})
 	}
