@@ -34,8 +34,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-
-	"golang.org/x/net/http/httpproxy"
 )
 
 // The files in a state directory.
@@ -260,13 +258,12 @@ func (s Settings) fromEnvironment(env func(string) string, hostport string) (*ur
 	if text == "" {
 		return nil, nil
 	}
-	if _, err := Parse(text); err != nil {
+	u, err := Parse(text)
+	if err != nil {
 		return nil, fmt.Errorf("HTTPS_PROXY: %w", err)
 	}
-	c := httpproxy.Config{HTTPSProxy: text, NoProxy: get("NO_PROXY")}
-	u, err := c.ProxyFunc()(&url.URL{Scheme: "https", Host: hostport})
-	if u == nil || err != nil {
-		return nil, err
+	if excepted(get("NO_PROXY"), hostport) {
+		return nil, nil
 	}
-	return Parse(u.String())
+	return u, nil
 }

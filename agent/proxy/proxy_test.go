@@ -44,6 +44,41 @@ func settingsIn(env map[string]string, explicit, password string) Settings {
 	return Settings{Explicit: explicit, password: password, env: func(name string) string { return env[name] }}
 }
 
+func TestWhatGoesPastTheProxy(t *testing.T) {
+	for _, c := range []struct {
+		list, to string
+		want     bool
+	}{
+		{"", "c.example:4443", false},
+		{"", "localhost:4443", true},
+		{"", "127.0.0.9:4443", true},
+		{"", "[::1]:4443", true},
+		{"*", "c.example:4443", true},
+		{"other.example, C.Example ,", "c.example:4443", true},
+		{"c.example", "a.c.example:4443", true},
+		{"c.example", "abc.example:4443", false},
+		{".c.example", "a.c.example:4443", true},
+		{".c.example", "c.example:4443", false},
+		{"*.c.example", "a.c.example:4443", true},
+		{"*.c.example", "c.example:4443", false},
+		{"c.example:4443", "c.example:4443", true},
+		{"c.example:443", "c.example:4443", false},
+		{"10.0.0.0/8", "10.1.2.3:4443", true},
+		{"10.0.0.0/8", "11.1.2.3:4443", false},
+		{"10.0.0.0/8", "c.example:4443", false},
+		{"192.0.2.7", "192.0.2.7:4443", true},
+		{"192.0.2.7:80", "192.0.2.7:4443", false},
+		{"[2001:db8::7]:4443", "[2001:db8::7]:4443", true},
+		{"2001:db8::7", "[2001:db8:0::7]:4443", true},
+		{"2001:db8::/32", "[2001:db8::8]:4443", true},
+		{":4443,.,*.,", "c.example:4443", false},
+	} {
+		if got := excepted(c.list, c.to); got != c.want {
+			t.Errorf("NO_PROXY=%q, %s: %v", c.list, c.to, got)
+		}
+	}
+}
+
 func TestWhoIsAskedFirst(t *testing.T) {
 	all := map[string]string{"PICKET_PROXY": "picket:1", "HTTPS_PROXY": "https:2", "NO_PROXY": "direct.example,10.0.0.0/8"}
 	web := map[string]string{"https_proxy": "http://https:2", "no_proxy": "direct.example,10.0.0.0/8"}
