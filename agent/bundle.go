@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -50,20 +51,28 @@ func whoami(dir string) []byte {
 	}{b.Info(), b.NotAfter().UTC().Format("2006-01-02"), b.Pin().String()})
 }
 
-// storedConfig is the configuration on disk. It is read without the setting aside
+// readConfig is the configuration on disk. It is read without the setting aside
 // of damaged files: a doctor changes nothing.
-func storedConfig(dir string) []byte {
+func readConfig(dir string) (cfg fleet.Config, err error) {
 	path := filepath.Join(dir, "config.json")
 	if info, err := os.Stat(path); err != nil || info.Size() > stateLimit {
-		return []byte("there is none, or it is too long\n")
+		return cfg, errors.New("there is none, or it is too long")
 	}
 	src, err := os.ReadFile(path)
-	var cfg fleet.Config
 	if err == nil {
 		err = json.Unmarshal(src, &cfg)
 	}
 	if err != nil {
-		return []byte("it cannot be read\n") // the parser would quote it
+		return fleet.Config{}, errors.New("it cannot be read") // the parser would quote it
+	}
+	return cfg, nil
+}
+
+// storedConfig is the configuration on disk without what could be a secret.
+func storedConfig(dir string) []byte {
+	cfg, err := readConfig(dir)
+	if err != nil {
+		return []byte(err.Error() + "\n")
 	}
 	for i := range cfg.Checks {
 		s := &cfg.Checks[i].Spec

@@ -35,7 +35,9 @@ func (a *Agent) examine(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-exam.C:
-			r := doctor.Look(ctx, doctor.Options{Dir: a.o.Dir, Version: a.o.Version, Ways: a.o.Ways, Running: a.running, Revoked: a.revokedAt()}).Judge()
+			o := doctor.Options{Dir: a.o.Dir, Version: a.o.Version, Ways: a.o.Ways, Running: a.running, Revoked: a.revokedAt()}
+			o.Watched, o.Allow = Witnesses(a.o.Dir)
+			r := doctor.Look(ctx, o).Judge()
 			if ctx.Err() != nil {
 				return
 			}

@@ -17,13 +17,16 @@ const (
 	idIdentity  = "identity"
 	idClock     = "clock"
 	idDNS       = "dns-collector"
+	idCaptive   = "captive"
 	idRewrite   = "dns-path"
 	idIntercept = "tls-intercept"
 	idProxy     = "proxy"
 	idCollector = "collector"
 	idQUIC      = "quic"
 	idTCP       = "tcp"
+	idPath      = "mtu"
 	idEgress    = "egress"
+	idInspect   = "tls-probes"
 	idICMP4     = "icmp4"
 	idICMP6     = "icmp6"
 	idBuffer    = "buffer"
@@ -37,7 +40,10 @@ func (e Evidence) Judge() Report {
 	j.files()
 	j.identity()
 	j.names()
+	j.captive()
+	j.rewrite()
 	j.line()
+	j.inspected()
 	j.clock()
 	j.pings()
 	j.buffer()

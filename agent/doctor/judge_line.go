@@ -14,12 +14,13 @@ import (
 )
 
 // lineIDs are the findings about the way to the collector behind DNS, in order.
-func lineIDs() []string { return []string{idIntercept, idProxy, idCollector, idQUIC, idTCP, idEgress} }
+func lineIDs() []string {
+	return []string{idIntercept, idProxy, idCollector, idQUIC, idTCP, idPath, idEgress}
+}
 
 func (j *judge) names() {
 	if j.root != "" {
 		j.skip(idDNS, j.root)
-		j.skip(idRewrite, j.root)
 		return
 	}
 	bad := slices.IndexFunc(j.e.Names, func(n Name) bool { return n.Err != nil })
@@ -36,6 +37,9 @@ func (j *judge) names() {
 	default:
 		j.fail(true, unresolved(j.e.Names[bad]))
 	}
+}
+
+func (j *judge) rewrite() {
 	switch {
 	case j.root != "":
 		j.skip(idRewrite, j.root)
@@ -106,7 +110,7 @@ func (j *judge) line() {
 		return
 	}
 	udp, tcp := j.e.UDP, j.e.TCP
-	reached := udp.ok() || tcp.ok() || j.connected()
+	reached := j.reached()
 	if issuer, ok := firstIntercepted(udp.Err, tcp.Err); ok && !udp.ok() && !tcp.ok() {
 		j.fail(true, interceptedBy(issuer, j.target()))
 	} else if ok {
@@ -130,6 +134,7 @@ func (j *judge) line() {
 	}
 	j.transport(idQUIC, udp, reached)
 	j.transport(idTCP, tcp, reached)
+	j.path()
 	j.egress()
 }
 
@@ -240,6 +245,8 @@ func (j *judge) transport(id string, k Knock, reached bool) {
 		j.fail(false, uplink.Finding{ID: id, Text: fmt.Sprintf("%s %d: %s", what, j.port(), knockWords(k))})
 	case !reached:
 		j.skip(id, j.root)
+	case id == idQUIC && j.tooShort():
+		j.skip(id, idPath)
 	case id == idQUIC:
 		j.warn(uplink.Finding{ID: id, Code: "E104", Text: fmt.Sprintf("UDP %d: %s", j.port(), knockWords(k)),
 			Means: "outgoing UDP looks blocked; the agent uses TCP, which works but reacts more slowly on lossy lines", Fix: "allow outgoing UDP to " + j.target()})

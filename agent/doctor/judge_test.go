@@ -37,13 +37,15 @@ func well() Evidence {
 		Names:   []Name{{Host: "picket.example.com", Addrs: []netip.Addr{addr.Addr()}, Took: 12 * time.Millisecond, Server: "192.168.1.1"}},
 		Rewrite: Rewrite{Asked: true}, Addrs: []netip.AddrPort{addr},
 		UDP: Knock{Tried: true, Saw: saw}, TCP: Knock{Tried: true, Saw: saw},
+		Pages: []Page{{Host: "picket.example.com"}}, Path: Path{Asked: true, Long: true},
+		Shown: []Shown{{Host: "login.cloud.example", Trusted: true, By: "CN=Public Root", Logged: true}, {Host: "www.mail.test", Trusted: true, By: "CN=Other Root", Logged: true}},
 	}
 }
 
 // cut is well, with an agent that has lost its collector.
 func cut() Evidence {
 	e := well()
-	e.Running.Connected, e.Running.Transport = false, ""
+	e.Running.Connected, e.Running.Transport, e.Path = false, "", Path{}
 	return e
 }
 
@@ -125,7 +127,78 @@ func scenes() map[string]Evidence {
 		e.Running.Pending, e.Running.Oldest = 5000, noon.Add(-20*time.Minute)
 		e.Who.RenewAt = noon.Add(-5 * 24 * time.Hour)
 	})
+	putWays(put)
 	return all
+}
+
+// putWays adds scenes of networks that answer in the place of others or lose what
+// is too long.
+func putWays(put func(string, Evidence, func(*Evidence))) {
+	portal := func(host string) Page { return Page{Host: host, Status: 302, Leads: "login.hotel.example.org"} }
+	put("captive", cut(), func(e *Evidence) {
+		e.UDP, e.TCP, e.Rewrite.Addr = dropped(), dropped(), netip.MustParseAddr("198.51.100.99")
+		e.Pages = []Page{portal("picket.example.com"), portal("login.cloud.example")}
+	})
+	put("captive-511", cut(), func(e *Evidence) {
+		e.UDP, e.TCP, e.Pages = dropped(), dropped(), []Page{{Host: "picket.example.com", Status: 511}}
+	})
+	put("captive-at-home", cut(), func(e *Evidence) {
+		e.UDP, e.TCP = dropped(), Knock{Tried: true, Err: &uplink.InterceptedError{Issuer: "portal"}}
+		e.Pages = []Page{{Host: "picket.example.com", Status: 302, Leads: "10.0.0.1", Home: true}}
+	})
+	put("captive-for-the-web", well(), func(e *Evidence) { e.Pages = []Page{portal("picket.example.com"), portal("login.cloud.example")} })
+	put("captive-perhaps", cut(), func(e *Evidence) {
+		e.UDP, e.TCP, e.Pages = dropped(), dropped(), []Page{portal("picket.example.com"), {Host: "login.cloud.example", Status: 301, Leads: "www.cloud.example"}}
+	})
+	put("mtu", well(), func(e *Evidence) { e.Path = Path{Asked: true, Short: true, Fits: 1400} })
+	put("mtu-too-short-for-quic", well(), func(e *Evidence) {
+		e.UDP, e.Path, e.Running.Transport = dropped(), Path{Asked: true, Short: true, Fits: 1200}, "tcp"
+	})
+	put("long-handshakes-dropped", well(), func(e *Evidence) { e.Path = Path{Asked: true, Short: true} })
+	box := func(host string) Shown { return Shown{Host: host, Trusted: true, By: "CN=FortiGate CA"} }
+	put("inspected", well(), func(e *Evidence) {
+		e.Shown = []Shown{box("login.cloud.example"), box("www.mail.test")}
+		e.Shown[0].Added = "/usr/local/share/ca-certificates/box.crt"
+	})
+	put("inspected-untrusted", well(), func(e *Evidence) {
+		e.Shown = []Shown{box("login.cloud.example"), box("www.mail.test")}
+		e.Shown[0].Trusted, e.Shown[1].Trusted = false, false
+	})
+}
+
+// TestWhatProvesNothingAccusesNobody: a web server that leads elsewhere, one
+// company's own authority, a line on which nothing was seen.
+func TestWhatProvesNothingAccusesNobody(t *testing.T) {
+	box := Shown{Host: "www.mail.test", Trusted: true, By: "CN=Company CA"}
+	same := box
+	same.Host = "portal.mail.test"
+	for name, c := range map[string]struct {
+		id    string
+		level uplink.Level
+		f     func(*Evidence)
+	}{
+		"the server's own web server leads to its company": {idCaptive, uplink.LevelPass, func(e *Evidence) {
+			e.Pages = []Page{{Host: "picket.example.com", Status: 301, Leads: "www.other.example.org"}}
+		}},
+		"services lead elsewhere, each to its own": {idCaptive, uplink.LevelPass, func(e *Evidence) {
+			e.Pages = []Page{{Host: "picket.example.com", Status: 301, Leads: "www.other.example.org"}, {Host: "a.test", Status: 302, Leads: "b.test"}}
+		}},
+		"a service without an answer": {idCaptive, uplink.LevelPass, func(e *Evidence) {
+			e.Pages = []Page{{Host: "picket.example.com", Status: 301, Leads: "www.other.example.org"}, {Host: "a.test"}}
+		}},
+		"one company's authority":               {idInspect, uplink.LevelSkip, func(e *Evidence) { e.Shown[0] = box }},
+		"two names of one company":              {idInspect, uplink.LevelSkip, func(e *Evidence) { e.Shown = []Shown{box, same} }},
+		"the same public authority, logged":     {idInspect, uplink.LevelPass, func(e *Evidence) { e.Shown[1].By = e.Shown[0].By }},
+		"no certificate to judge":               {idInspect, uplink.LevelSkip, func(e *Evidence) { e.Shown = []Shown{{Host: "a.test", Err: errors.New("refused")}} }},
+		"no TCP":                                {idPath, uplink.LevelSkip, func(e *Evidence) { e.Path = Path{} }},
+		"a line that died between two attempts": {idPath, uplink.LevelSkip, func(e *Evidence) { e.Path = Path{Asked: true} }},
+	} {
+		e := well()
+		c.f(&e)
+		if f, ok := e.Judge().Find(c.id); !ok || f.Level != c.level {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
 }
 
 func TestFindingsReadAsTheyShould(t *testing.T) {
@@ -156,6 +229,7 @@ func TestOneCauseHasOneFailure(t *testing.T) {
 	all := scenes()
 	for name, id := range map[string]string{"both-blocked": idCollector, "nobody-listens": idCollector, "dns-filter": idDNS, "dns-unknown": idDNS,
 		"dns-refused": idDNS, "intercepted": idIntercept, "pin": idIntercept, "proxy-407": idProxy, "proxy-alone": idProxy, "not-enrolled": idIdentity, "revoked": idIdentity,
+		"captive": idCaptive, "captive-511": idCaptive, "captive-at-home": idCaptive, "captive-perhaps": idCollector,
 		"not-running": idService, "disk-full": idBuffer, "quarantine": idFiles} {
 		var fails []string
 		for _, f := range all[name].Judge().Findings {
@@ -173,7 +247,8 @@ func TestOneCauseHasOneFailure(t *testing.T) {
 			t.Errorf("%s: failures %v, want %s", name, fails, id)
 		}
 	}
-	for _, name := range []string{"udp-blocked", "tcp-blocked", "no-ping", "other-user", "waiting", "clock-a-little", "dns-made-up"} {
+	for _, name := range []string{"udp-blocked", "tcp-blocked", "no-ping", "other-user", "waiting", "clock-a-little", "dns-made-up",
+		"captive-for-the-web", "mtu", "mtu-too-short-for-quic", "long-handshakes-dropped", "inspected", "inspected-untrusted"} {
 		if r := all[name].Judge(); r.Verdict != uplink.LevelWarn {
 			t.Errorf("%s: %v, though the agent works", name, r.Verdict)
 		}
@@ -183,7 +258,8 @@ func TestOneCauseHasOneFailure(t *testing.T) {
 func TestACodeGoesWithItsTrouble(t *testing.T) {
 	all := scenes()
 	for name, code := range map[string]string{"udp-blocked": "E104", "both-blocked": "E105", "dns-filter": "E103", "intercepted": "E106", "pin": "E106",
-		"clock": "E107", "clone": "E111", "proxy-407": "E108", "quarantine": "E110"} {
+		"clock": "E107", "clone": "E111", "proxy-407": "E108", "quarantine": "E110",
+		"captive": "E105", "captive-511": "E105", "captive-at-home": "E105", "captive-perhaps": "E105"} {
 		var codes []string
 		for _, f := range all[name].Judge().Findings {
 			if f.Code != "" {

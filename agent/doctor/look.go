@@ -35,6 +35,9 @@ func Look(ctx context.Context, o Options) Evidence {
 	if o.Resolver == nil {
 		o.Resolver = net.DefaultResolver
 	}
+	if o.Anchors == nil {
+		o.Anchors = anchors()
+	}
 	e := Evidence{At: time.Now(), Joining: o.joining(), Dir: o.Dir, Version: o.Version, OS: runtime.GOOS, Service: o.Service}
 	e.Host, _ = os.Hostname() // for people's orientation only
 	addrs, pin := o.Addrs, o.Pin
@@ -48,6 +51,7 @@ func Look(ctx context.Context, o Options) Evidence {
 	all.Go(func() { e.Ping4 = echo(ctx, "127.0.0.1") })
 	all.Go(func() { e.Ping6, e.NoV6 = echo6(ctx) })
 	all.Go(func() { e.line(ctx, o, addrs, pin) })
+	all.Go(func() { e.Shown = shown(ctx, o) })
 	all.Wait()
 	return e
 }
@@ -87,14 +91,16 @@ func (e *Evidence) line(ctx context.Context, o Options, addrs []string, pin iden
 	for _, hp := range addrs {
 		e.name(ctx, o, hp)
 	}
-	var both sync.WaitGroup
-	both.Go(func() {
+	var all sync.WaitGroup
+	all.Go(func() {
 		if len(e.Names) > 0 && len(e.Addrs) > 0 {
 			e.Rewrite = rewritten(ctx, o.Resolver)
 		}
 	})
-	both.Go(func() { e.knocks(ctx, o, addrs, pin) })
-	both.Wait()
+	all.Go(func() { e.knocks(ctx, o, addrs, pin) })
+	all.Go(func() { e.pages(ctx, o) })
+	all.Go(func() { e.path(ctx, o) })
+	all.Wait()
 }
 
 func (e *Evidence) proxy(o Options, addr string) {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/netip"
@@ -38,6 +39,16 @@ type Options struct {
 	// Compare lists DNS servers (ip or ip:port) that are asked for the collector's
 	// name when the machine's own do not know it. Empty: none.
 	Compare []string
+	// Watched are public services that are watched from here, of different owners:
+	// witnesses of what this network does to plain HTTP and to HTTPS. None is fine.
+	Watched []Service
+	// Allow is the site's policy for the addresses of Watched; nil allows all.
+	Allow func(netip.Addr) error
+	// Roots are trusted for HTTPS; nil means the system's.
+	Roots *x509.CertPool
+	// Anchors are the folders of roots that somebody added to this machine; nil
+	// means the usual ones.
+	Anchors []string
 	// Within bounds the whole; 0 means 9 s, at most that is used.
 	Within time.Duration
 }
@@ -94,7 +105,10 @@ type Evidence struct {
 	Addrs   []netip.AddrPort // of the collector
 	UDP     Knock
 	TCP     Knock
-	Proxy   string // host:port of the proxy to the collector, without credentials; "" is none
+	Pages   []Page  // the collector's first
+	Path    Path    // to the collector
+	Shown   []Shown // by what is watched
+	Proxy   string  // host:port of the proxy to the collector, without credentials; "" is none
 	ProxyErr,
 	Ping4, Ping6 error // nil: echo requests work
 	NoV6 bool // this machine has no IPv6

@@ -50,7 +50,9 @@ Exit code 0: all is well; 10: warnings; 11: failures. With --rmm 1010 and 1011.`
 		if err != nil {
 			return err
 		}
+		watched, allow := agent.Witnesses(*state)
 		r := doctor.Look(cmd.Context(), doctor.Options{
+			Watched: watched, Allow: allow,
 			Dir: *state, Version: version, Ways: ways, Running: agent.AskRunning(*state), Waits: waits, Revoked: revoked, Service: serviceState(*state), Compare: servers(*others),
 		}).Judge()
 		if cmd.Context().Err() != nil {

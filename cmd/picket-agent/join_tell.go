@@ -60,7 +60,7 @@ func (t *telling) text() io.Writer {
 
 // rowLabels are the findings that the table of a join shows, and how it calls them.
 var rowLabels = [...][2]string{
-	{"clock", "clock"}, {"dns-collector", "dns"}, {"quic", "udp (quic)"}, {"tcp", "tcp (tls)"}, {"proxy", "proxy"},
+	{"clock", "clock"}, {"dns-collector", "dns"}, {"captive", "log-in page"}, {"quic", "udp (quic)"}, {"tcp", "tcp (tls)"}, {"mtu", "packet size"}, {"proxy", "proxy"},
 	{"icmp4", "icmp"}, {"buffer", "disk buffer"},
 }
 
@@ -71,7 +71,7 @@ func (t *telling) preflight(all []uplink.Finding) {
 	fmt.Fprintln(w, "Preflight")
 	for _, row := range rowLabels {
 		for _, f := range all {
-			if f.ID != row[0] || f.ID == "proxy" && f.Level == uplink.LevelPass {
+			if f.ID != row[0] || quiet(f.ID) && f.Level < uplink.LevelWarn {
 				continue
 			}
 			level := f.Level.String()
@@ -90,6 +90,9 @@ func (t *telling) preflight(all []uplink.Finding) {
 		}
 	}
 }
+
+// quiet are the findings that the table shows only if something is wrong.
+func quiet(id string) bool { return id == "proxy" || id == "captive" || id == "mtu" }
 
 func helpLine(code string) string {
 	if code == "" {
