@@ -15,7 +15,8 @@
 // A finding that follows from another one is SKIP and names it: where DNS does
 // not know the collector, nothing is said about ports. The order of causes is
 // identity, DNS, interception, proxy, reachability; what an agent tells of itself
-// hangs on whether one runs. One blocked transport of two is a warning, because
+// hangs on whether one runs. A log-in page (captive portal) comes right after DNS,
+// because it explains all the rest. One blocked transport of two is a warning, because
 // the agent works; only when both are blocked is it a failure.
 //
 // # What it asks of whom
@@ -26,7 +27,22 @@
 // resolvers are asked for that one name, to tell a DNS filter from a name that
 // does not exist; Options.Compare names them, and none is fine. Whether DNS makes
 // up answers is tested with a random name under the domain "invalid", which must
-// never exist. Nothing else leaves the machine.
+// never exist.
+//
+// Three checks see what a network does on the quiet. The collector's port 80 is
+// asked for a page; only if that leads elsewhere are services that are watched
+// asked, too, because web servers lead elsewhere, and only the same place for
+// strangers of each other is a proof (or a status made for it, or a private
+// address). A TLS handshake with the collector is begun whose first message needs
+// packets of full size, and offers no protocol that it speaks: its refusal is the
+// answer, silence is tried again in smaller packets. And some services that are
+// watched (Options.Watched, at most four, of different owners) are asked for their
+// certificate: one authority for services of different owners, unknown to the
+// public logs that browsers demand, is a box that opens HTTPS. Where a proxy leads
+// to the collector the first two are left out. What proves nothing is SKIP and
+// says "cannot tell", never a warning; an inspecting box that lets all but one
+// service alone goes unseen for that. No other party is asked, and nothing else
+// leaves the machine.
 //
 // # Secrets
 //

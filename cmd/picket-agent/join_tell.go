@@ -60,7 +60,7 @@ func (t *telling) text() io.Writer {
 
 // rowLabels are the findings that the table of a join shows, and how it calls them.
 var rowLabels = [...][2]string{
-	{"clock", "clock"}, {"dns-collector", "dns"}, {"captive", "log-in page"}, {"quic", "udp (quic)"}, {"tcp", "tcp (tls)"}, {"mtu", "packet size"}, {"proxy", "proxy"},
+	{"clock", "clock"}, {"dns-collector", "dns"}, {"captive", "log-in page"}, {"quic", "udp (quic)"}, {"tcp", "tcp (tls)"}, {"mtu", "path mtu"}, {"proxy", "proxy"},
 	{"icmp4", "icmp"}, {"buffer", "disk buffer"},
 }
 
