@@ -50,6 +50,8 @@ type JoinOptions struct {
 var (
 	// ErrState says that the state directory cannot be used; the token was not spent.
 	ErrState = errors.New("the state directory cannot be used")
+	// ErrBusy says with ErrState that an agent runs on the directory.
+	ErrBusy = errors.New("an agent runs on it, stop it first")
 	// ErrNames says that none of the token's addresses could be resolved; a
 	// *[net.DNSError] is beneath. The token was not spent.
 	ErrNames = errors.New("the collector's name cannot be resolved")
@@ -145,7 +147,7 @@ func Fit(o JoinOptions) error {
 	// other trouble of the spool does not matter: it is moved away.
 	old, err := spool.Open(spool.Options{Dir: dir})
 	if errors.Is(err, spool.ErrLocked) {
-		return fmt.Errorf("%w: an agent runs on it, stop it first: %w", ErrState, err)
+		return fmt.Errorf("%w: %w: %w", ErrState, ErrBusy, err)
 	}
 	if err == nil {
 		err = old.Close()

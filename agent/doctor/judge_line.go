@@ -251,8 +251,12 @@ func (j *judge) transport(id string, k Knock, reached bool) {
 		j.warn(uplink.Finding{ID: id, Code: "E104", Text: fmt.Sprintf("UDP %d: %s", j.port(), knockWords(k)),
 			Means: "outgoing UDP looks blocked; the agent uses TCP, which works but reacts more slowly on lossy lines", Fix: "allow outgoing UDP to " + j.target()})
 	default:
+		fix := "allow outgoing TCP to " + j.target()
+		if j.e.Proxy != "" {
+			fix = "have the proxy " + j.e.Proxy + " connect to " + j.target() + ", or name another one (--proxy, PICKET_PROXY)"
+		}
 		j.warn(uplink.Finding{ID: id, Text: fmt.Sprintf("TCP %d: %s", j.port(), knockWords(k)),
-			Means: "the agent works over " + other + ", but has nothing to fall back on", Fix: "allow outgoing TCP to " + j.target()})
+			Means: "the agent works over " + other + ", but has nothing to fall back on", Fix: fix})
 	}
 }
 

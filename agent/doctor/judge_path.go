@@ -62,7 +62,7 @@ func (j *judge) captiveProof() string {
 	}
 	for _, p := range j.e.Pages[1:] {
 		if p.away() && p.Leads == first.Leads && !Related(p.Host, first.Host) {
-			return fmt.Sprintf("this network answers in the place of others: plain HTTP to %s and to %s both leads to %s", oneLine(first.Host), oneLine(p.Host), oneLine(p.Leads))
+			return fmt.Sprintf("this network answers in the place of others: plain HTTP to %s and plain HTTP to %s lead to the same place, %s", oneLine(first.Host), oneLine(p.Host), oneLine(p.Leads))
 		}
 	}
 	return ""

@@ -93,6 +93,10 @@ func scenes() map[string]Evidence {
 	put("proxy-407", cut(), func(e *Evidence) {
 		e.UDP, e.TCP, e.Proxy = dropped(), Knock{Tried: true, Err: fmt.Errorf("proxy: %w", uplink.ErrProxyAuth)}, "10.0.0.5:3128"
 	})
+	put("proxy-refuses", well(), func(e *Evidence) {
+		e.Proxy = "10.0.0.5:3128"
+		e.TCP = Knock{Tried: true, Err: &uplink.UnreachableError{Addr: "picket.example.com:4443", TCP: errors.New("tcp picket.example.com:4443 by proxy 10.0.0.5:3128: the proxy refuses to connect to picket.example.com:4443: 403 Forbidden")}}
+	})
 	put("clock", well(), func(e *Evidence) { e.Running.Offset = 11*time.Minute + 20*time.Second })
 	put("clock-a-little", well(), func(e *Evidence) { e.Running.Offset = -3 * time.Second })
 	put("not-enrolled", well(), func(e *Evidence) {

@@ -78,7 +78,24 @@ func knockWords(k Knock) string {
 	case silent(k.Err):
 		return "no reply in " + k.Took.Round(time.Second).String()
 	}
-	return oneLine(k.Err.Error())
+	return oneLine(reason(k.Err))
+}
+
+// reason is the text of err without the addresses that the finding names anyway.
+func reason(err error) string {
+	u, ok := errors.AsType[*uplink.UnreachableError](err)
+	if !ok {
+		return err.Error()
+	}
+	why := u.UDP
+	if why == nil {
+		why = u.TCP
+	}
+	_, rest, ok := strings.Cut(why.Error(), ": ") // after the name of the try
+	if !ok {
+		return why.Error()
+	}
+	return rest
 }
 
 // silent says that nothing came back.

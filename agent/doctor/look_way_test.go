@@ -56,7 +56,7 @@ func TestALogInPageIsTheOneCause(t *testing.T) {
 		answer http.HandlerFunc
 		says   string
 	}{
-		"a redirect for all":     {everywhere("http://login.hotel.example.org/?for="), "plain HTTP to picket.test and to login.cloud.example both leads to login.hotel.example.org"},
+		"a redirect for all":     {everywhere("http://login.hotel.example.org/?for="), "plain HTTP to picket.test and plain HTTP to login.cloud.example lead to the same place, login.hotel.example.org"},
 		"the status made for it": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNetworkAuthenticationRequired) }, "511"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -38,7 +38,7 @@ func awaitApproval(ctx context.Context, state, bind, proxied string, log *slog.L
 		return err
 	})
 	if r, ok := errors.AsType[*uplink.Refusal](err); ok {
-		return true, &failure{exitAuth, "the collector refused: " + r.Message, nil, r.Fix}
+		return true, &failure{exitAuth, "the Picket server refused: " + r.Message, nil, r.Fix}
 	}
 	return true, err
 }
@@ -48,7 +48,7 @@ func tokenOfBundle(path string) (identity.Token, error) {
 	f, err := identity.ReadJoinFile(path)
 	switch {
 	case errors.Is(err, identity.ErrTokenCut), errors.Is(err, identity.ErrTokenForm), errors.Is(err, identity.ErrJoinFile):
-		return identity.Token{}, &failure{exitUsage, "E101 the join bundle " + path + " is damaged, or none", err, "copy it again, or make a new one on the collector: picket token create --offline"}
+		return identity.Token{}, &failure{exitUsage, "E101 the join bundle " + path + " is damaged, or none", err, "copy it again, or make a new one on the Picket server: picket token create --offline"}
 	case err != nil:
 		return identity.Token{}, &failure{exitUsage, "the join bundle cannot be used", err, ""}
 	}

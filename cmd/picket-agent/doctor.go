@@ -40,9 +40,12 @@ Exit code 0: all is well; 10: warnings; 11: failures. With --rmm 1010 and 1011.`
 	rmm := f.Bool("rmm", false, "for remote monitoring tools: the verdict first, at most 40 plain lines, exit codes + 1000")
 	bundle := f.String("bundle", "", "also write a zip `file` for support: report, status, log, configuration, without secrets; nothing is uploaded")
 	bind := f.String("bind", "", "local `address` of the line to the Picket server (default: any)")
-	others := f.StringSlice("compare-dns", []string{comparedDNS}, "DNS `servers` to ask for the Picket server's name if this machine's own do not know it; \"\" for none")
+	others := f.StringSlice("compare-dns", comparedDNS(), "DNS `servers` to ask for the Picket server's name if this machine's own do not know it; \"\" for none")
 	cmd.MarkFlagsMutuallyExclusive("json", "rmm")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := notTheService(*state); err != nil {
+			return rmmFailure(cmd.OutOrStdout(), err, *rmm)
+		}
 		useServiceSettings(cmd.ErrOrStderr(), *state)
 		_, waits, _ := agent.LoadWaiting(*state) // unreadable: it does not, as far as is known
 		revoked, _ := agent.RevokedAt(*state)    // unreadable: it was not, as far as is known
@@ -124,6 +127,14 @@ func writeBundle(cmd *cobra.Command, path string, r doctor.Report, state string)
 		fmt.Fprintf(w, "           %-16s %6d bytes  %s\n", f.Name, len(f.Data), f.About)
 	}
 	return nil
+}
+
+// rmmFailure is err, for a remote monitoring tool in its form.
+func rmmFailure(w io.Writer, err error, rmm bool) error {
+	if f, ok := errors.AsType[*failure](err); ok && rmm {
+		return printRMM(w, f.code, []string{"FAIL: " + f.what, "  fix: " + f.fix})
+	}
+	return err
 }
 
 // printRMM writes lines for a remote monitoring tool and ends with its exit code.

@@ -23,12 +23,18 @@ func serviceState(state string) string {
 	case err != nil:
 		return ""
 	case !st.Installed:
-		return "not installed (picket-agent service install)"
+		return missingService
 	case st.Running:
 		return "running"
 	}
-	return "installed and stopped"
+	return stoppedService
 }
+
+// What serviceState says of a service that does not run.
+const (
+	stoppedService = "installed and stopped"
+	missingService = "not installed (picket-agent service install)"
+)
 
 // Bounds of a service's log in a bundle.
 const (

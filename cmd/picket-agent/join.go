@@ -16,7 +16,7 @@ import (
 
 // comparedDNS are public resolvers that are asked for the collector's name, and
 // nothing else, when this machine's DNS does not know it.
-const comparedDNS = "1.1.1.1,9.9.9.9"
+func comparedDNS() []string { return []string{"1.1.1.1", "9.9.9.9"} }
 
 // joining are the flags of a join.
 type joining struct {
@@ -61,13 +61,16 @@ old agent is moved into a folder old-identity-TIME of the state directory.`,
 	f.StringSliceVar(&j.deny, "deny", nil, "never probe addresses in `prefix`")
 	f.StringVar(&j.bind, "bind", "", "local `address` to enrol from (default: any)")
 	f.StringSliceVar(&j.at, "resolve", nil, "the Picket server is at this `IP`: do not ask DNS for it, now or later")
-	f.StringSliceVar(&j.others, "compare-dns", []string{comparedDNS}, "DNS `servers` to ask for the Picket server's name if this machine's own do not know it; \"\" for none")
+	f.StringSliceVar(&j.others, "compare-dns", comparedDNS(), "DNS `servers` to ask for the Picket server's name if this machine's own do not know it; \"\" for none")
 	f.BoolVar(&j.force, "force-new-identity", false, "join as a new agent even if this machine is enrolled; the old identity is moved aside")
 	f.BoolVar(&j.plain, "plain", false, "print key=value lines")
 	f.BoolVar(&j.asJSON, "json", false, "print one JSON object")
 	cmd.MarkFlagsMutuallyExclusive("plain", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		j.state, j.proxy = *state, *proxied
+		if err := notTheService(*state); err != nil {
+			return err
+		}
 		t := telling{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), plain: j.plain, json: j.asJSON}
 		return t.end(j.run(cmd, args, &t))
 	}

@@ -44,6 +44,10 @@ func explainState(err error, dir string) error {
 		return &failure{exitPermission, "E109 this account may not use the state directory " + dir + "; the token was not used", err,
 			fix + "; to try without installing, name a directory of your own: --state DIRECTORY"}
 	}
+	if errors.Is(err, agent.ErrBusy) {
+		return &failure{exitPermission, "an agent runs on the state directory " + dir + "; the token was not used", nil,
+			"stop it, then run this again: picket-agent service stop (a join starts the service again), or end the picket-agent run that uses it"}
+	}
 	fix := "repair it, or name another with --state"
 	if !errors.Is(err, agent.ErrState) {
 		fix = "repair it, name another with --state, or replace the identity with --force-new-identity"

@@ -100,7 +100,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "picket-agent",
-		Short:         "Watch cloud services from this site and tell the collector",
+		Short:         "Watch cloud services from this site and tell the Picket server",
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -121,6 +121,22 @@ func command() *cobra.Command {
 // stateFlag adds --state, which every command but probe needs.
 func stateFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("state", defaultState(), "state `directory` of the agent (environment PICKET_AGENT_STATE)")
+}
+
+// notTheService is why a command that was given no state directory stops, run by
+// somebody without rights on a machine that has the service: it would speak of an
+// agent of this account, which there is not, and a join would make one that nobody
+// starts. Whoever has joined an agent of their own, or names a directory, means it.
+func notTheService(state string) error {
+	service := daemon.Here().State
+	if runtime.GOOS == "windows" || os.Geteuid() == 0 || os.Getenv("PICKET_AGENT_STATE") != "" || state != defaultState() {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(state, "agent.crt")); err == nil || serviceState(service) == "" || serviceState(service) == missingService {
+		return nil
+	}
+	return &failure{exitPermission, "E109 the agent of this machine runs as a service, and its state in " + service + " is closed to this account", nil,
+		"run the same with sudo; for an agent of your own name its directory: --state DIRECTORY"}
 }
 
 func defaultState() string {

@@ -23,7 +23,7 @@ it, join with a new token, and start it.`,
 		Args: cobra.NoArgs,
 	}
 	state := stateFlag(cmd)
-	bind := cmd.Flags().String("bind", "", "local `address` of the line to the collector (default: any)")
+	bind := cmd.Flags().String("bind", "", "local `address` of the line to the Picket server (default: any)")
 	proxied := proxyFlag(cmd)
 	metered := cmd.Flags().Bool("metered", false, "spare an expensive line: fewer heartbeats, and probes within the budget of a metered day")
 	join := cmd.Flags().Bool("join", false, "join first if this machine has not, with the token in PICKET_TOKEN (for containers)")

@@ -24,7 +24,7 @@ func serviceCommand() *cobra.Command {
 		Long: `Install, start, stop or remove the agent as a service of this machine:
 systemd on Linux, launchd on macOS, the service manager on Windows.
 
-Everything here needs root or an administrator, and may be repeated.`,
+All but status needs root or an administrator; all may be repeated.`,
 		Example: "  sudo picket-agent join pk1_...\n  sudo picket-agent service install\n  sudo picket-agent service status",
 		Args:    cobra.NoArgs,
 	}
@@ -32,7 +32,7 @@ Everything here needs root or an administrator, and may be repeated.`,
 	cmd.AddCommand(
 		serviceInstall(), serviceUninstall(), serviceStatus(),
 		serviceVerb("start", "Start the service", (*daemon.Service).Start),
-		serviceVerb("stop", "Stop the service and tell the collector goodbye", (*daemon.Service).Stop),
+		serviceVerb("stop", "Stop the service and tell the Picket server goodbye", (*daemon.Service).Stop),
 		serviceVerb("restart", "Stop the service and start it again", (*daemon.Service).Restart),
 		serviceSet(), serviceHandOver(),
 	)
@@ -64,7 +64,7 @@ are made, and the service is set to start with the machine.`,
 		switch {
 		case errors.Is(err, identity.ErrNotEnrolled):
 			fmt.Fprintln(out, "Service    not started: this machine has not joined yet")
-			fmt.Fprintln(out, "Next       picket-agent join TOKEN, then picket-agent service start")
+			fmt.Fprintln(out, "Next       picket-agent join TOKEN, which starts it, too")
 			return nil
 		case err != nil:
 			return &failure{exitPermission, "the service is installed, but the identity in " + s.Layout().State + " cannot be used", err, ""}
@@ -131,8 +131,8 @@ Exit code 0 means that it runs, 10 that it is stopped, 11 that it is not install
 func serviceUninstall() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "uninstall",
-		Short: "Stop the service, tell the collector goodbye, and remove everything",
-		Long: `Stop the service, tell the collector goodbye, and remove everything that
+		Short: "Stop the service, tell the Picket server goodbye, and remove everything",
+		Long: `Stop the service, tell the Picket server goodbye, and remove everything that
 "service install" and "join" made: service, program, account, identity, results
 that were not delivered, settings and logs. An agent that is installed again
 needs a new token.`,

@@ -31,6 +31,9 @@ approval (E112). With --rmm 1004, 1008, 1005 and 1010.`,
 	rmm := cmd.Flags().Bool("rmm", false, "for remote monitoring tools: the verdict first, plain lines, exit codes + 1000")
 	cmd.MarkFlagsMutuallyExclusive("json", "rmm")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := notTheService(*state); err != nil {
+			return rmmFailure(cmd.OutOrStdout(), err, *rmm)
+		}
 		s, err := agent.AskStatus(cmd.Context(), *state)
 		if *rmm {
 			return rmmStatus(cmd.OutOrStdout(), s, err, *state)
@@ -72,8 +75,7 @@ func rmmStatus(w io.Writer, s agent.Status, err error, state string) error {
 		return printRMM(w, exitPermission, []string{"UNKNOWN: the agent belongs to another user", "  fix: run this as root or administrator"})
 	}
 	if err != nil {
-		f, _ := errors.AsType[*failure](noAnswer(state, err))
-		return printRMM(w, f.code, []string{"FAIL: " + f.what, "  fix: " + f.fix})
+		return rmmFailure(w, noAnswer(state, err), true)
 	}
 	line := fmt.Sprintf("%s, %d of %d references answer, %d results wait, %d lost, version %s",
 		oneLine(s.Network), s.Health.RefsOK, s.Health.RefsAsked, s.Spool.Pending, s.Health.Dropped, s.Version)
@@ -98,12 +100,19 @@ func rmmStatus(w io.Writer, s agent.Status, err error, state string) error {
 func noAnswer(state string, err error) error {
 	b, none := identity.LoadBundle(state)
 	if at, _ := agent.RevokedAt(state); none == nil && !at.IsZero() {
-		return &failure{exitAuth, "REVOKED: the collector does not accept this agent (" + b.AgentID() + ") since " + moment(at) + "; no agent runs", nil, comeBack(b.Info(), state)}
+		return &failure{exitAuth, "REVOKED: the Picket server does not accept this agent (" + b.AgentID() + ") since " + moment(at) + "; no agent runs", nil, comeBack(b.Info(), state)}
 	}
 	fix := "is this the right directory? name another with --state, or start it: picket-agent run --state " + state
+	service := serviceState(state)
+	if service == stoppedService {
+		fix = "start it: picket-agent service start; if it stops again, see its log and picket-agent doctor"
+	}
 	if w, waits, _ := agent.LoadWaiting(state); waits && errors.Is(none, identity.ErrNotEnrolled) {
 		return &failure{exitDegraded, "E112 since " + moment(w.Since) + ": " + oneLine(w.Message), nil,
-			"an admin approves it on the collector: picket agent approve " + oneLine(w.Request) + "; then picket-agent run --state " + state + " finishes by itself"}
+			"an admin approves it on the Picket server: picket agent approve " + oneLine(w.Request) + "; then picket-agent run --state " + state + " finishes by itself"}
+	}
+	if errors.Is(none, identity.ErrNotEnrolled) && service == stoppedService {
+		return &failure{exitNetwork, "this machine has not joined yet: there is no identity in " + state, nil, "picket-agent join TOKEN, which starts the service, too"}
 	}
 	if errors.Is(none, identity.ErrNotEnrolled) {
 		fix = "no agent was enrolled there; is this the right directory? name another with --state, or enrol: picket-agent join --state " + state + " TOKEN"
@@ -113,7 +122,7 @@ func noAnswer(state string, err error) error {
 
 // comeBack is how a revoked machine gets to work again.
 func comeBack(i identity.Info, state string) string {
-	return fmt.Sprintf("make a new token on the collector (picket token create --client %s --site %s), stop the agent here, "+
+	return fmt.Sprintf("make a new token on the Picket server (picket token create --client %s --site %s), stop the agent here, "+
 		"join (picket-agent join --state %s TOKEN), and start the agent again", quoted(i.Client), quoted(strings.TrimPrefix(i.Site, i.Client+"/")), state)
 }
 
@@ -153,7 +162,7 @@ func printStatus(w io.Writer, s agent.Status, state string) {
 		connected = "NOT connected: going on with the stored configuration"
 	}
 	fmt.Fprintf(w, "Agent      %s  (client %s, site %s, version %s)\n", s.Agent, s.Client, s.Site, s.Version)
-	fmt.Fprintf(w, "Collector  %s, seen from %s\n", connected, oneLine(s.Network))
+	fmt.Fprintf(w, "Server     %s, seen from %s\n", connected, oneLine(s.Network))
 	if k := s.KeptOut; k != nil {
 		fmt.Fprintf(w, "           %s %s\n  fix: %s\n", k.Code, oneLine(k.Text), k.Fix)
 	}
@@ -163,11 +172,11 @@ func printStatus(w io.Writer, s agent.Status, state string) {
 	} else {
 		fmt.Fprintf(w, "does not vote: %s\n", s.Health.Why)
 	}
-	fmt.Fprintf(w, "Results    %d waiting for the collector (%d bytes), %d lost\n", s.Spool.Pending, s.Spool.Bytes, s.Health.Dropped)
+	fmt.Fprintf(w, "Results    %d waiting for the Picket server (%d bytes), %d lost\n", s.Spool.Pending, s.Spool.Bytes, s.Health.Dropped)
 	fmt.Fprintf(w, "Traffic    %s\n", trafficWords(s.Traffic))
 	fmt.Fprintf(w, "Identity   certificate until %s, renews itself\n", s.Until.UTC().Format(time.DateOnly))
 	fmt.Fprintf(w, "Checks     %d, configuration %d\n", len(s.Checks), s.Config)
-	fmt.Fprintf(w, "Fleet      %d members\n", len(s.Members))
+	fmt.Fprintf(w, "Fleet      members: %d\n", len(s.Members))
 	for _, m := range s.Members {
 		fmt.Fprintf(w, "  %-8s %-28s %-24s %s\n", m.State, oneLine(m.Seat.Agent), oneLine(m.Seat.Site), oneLine(m.Seat.Network))
 	}
@@ -175,11 +184,11 @@ func printStatus(w io.Writer, s agent.Status, state string) {
 
 // printRevoked says first that nothing happens here, and what to do.
 func printRevoked(w io.Writer, s agent.Status, state string) {
-	fmt.Fprintf(w, "REVOKED    the collector does not accept this agent since %s\n", moment(s.Revoked))
-	fmt.Fprintln(w, "           It was revoked, or the collector does not know it. Nothing is probed here.")
+	fmt.Fprintf(w, "REVOKED    the Picket server does not accept this agent since %s\n", moment(s.Revoked))
+	fmt.Fprintln(w, "           It was revoked, or the Picket server does not know it. Nothing is probed here.")
 	fmt.Fprintf(w, "  fix: %s\n\n", comeBack(identity.Info{Client: s.Client, Site: s.Site}, state))
 	fmt.Fprintf(w, "Agent      %s  (client %s, site %s, version %s)\n", s.Agent, s.Client, s.Site, s.Version)
-	fmt.Fprintln(w, "Collector  not connected; asked again every few minutes, in case it changes its mind")
+	fmt.Fprintln(w, "Server     not connected; asked again every few minutes, in case it changes its mind")
 	if s.Spool.Pending > 0 {
 		fmt.Fprintf(w, "Results    %d not delivered before (%d bytes); kept on disk\n", s.Spool.Pending, s.Spool.Bytes)
 	}

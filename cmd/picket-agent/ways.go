@@ -18,7 +18,7 @@ import (
 // proxyFlag adds --proxy, which join keeps for the runs to come.
 func proxyFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("proxy", "",
-		"HTTP `proxy` to the collector, host:port or http://user@host:port, \"none\" for none (default: what join was given, PICKET_PROXY, HTTPS_PROXY, the settings of Windows); "+
+		"HTTP `proxy` to the Picket server, host:port or http://user@host:port, \"none\" for none (default: what join was given, PICKET_PROXY, HTTPS_PROXY, the settings of Windows); "+
 			"a password belongs in the file proxy.secret of the state directory")
 }
 

@@ -44,7 +44,7 @@ func TestJoinGivesARevokedMachineANewIdentity(t *testing.T) {
 			t.Errorf("join again: exit %d, does not say %q: %s", code, says, out)
 		}
 	}
-	if out, code := again(token, "--force-new-identity"); code != 3 || !strings.Contains(out, "stop it first") {
+	if out, code := again(token, "--force-new-identity"); code != 3 || !strings.Contains(out, "picket-agent service stop") {
 		t.Errorf("under a running agent: exit %d: %s", code, out)
 	}
 	out, _ = run1(t, exec.Command(binary(t, "picket"), "agent", "revoke", old.AgentID(), "--data", o.data))

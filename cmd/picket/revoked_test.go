@@ -70,7 +70,7 @@ func TestARevokedAgentSaysSoAndComesBack(t *testing.T) {
 	again := start(t, "agent", exec.Command(binary(t, "picket-agent"), "run", "--state", state))
 	eventually(t, 10*time.Second, "a restart knows too", revoked)
 	token := o.token()
-	if out, code := o.join(token, "a"); code != 3 || !strings.Contains(out, "stop it first") {
+	if out, code := o.join(token, "a"); code != 3 || !strings.Contains(out, "picket-agent service stop") {
 		t.Errorf("under the idle agent: exit %d: %s", code, out)
 	}
 	again.stop()

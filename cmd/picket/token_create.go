@@ -136,7 +136,7 @@ func printMade(w io.Writer, t web.Token, addrs []string, bundle string) {
 		fmt.Fprintf(w, "  %s\n\nKeep that file like a password, and delete it after use.\n", bundle)
 	}
 	fmt.Fprintf(w, "Agents will dial %s.\n", strings.Join(addrs, ", then "))
-	fmt.Fprintf(w, "On the machine at the site, run:\n\n  %s\n\nand then: picket-agent run\n", t.Command)
+	fmt.Fprintf(w, "On the machine at the site, as root or administrator, run:\n\n  %s\n\nThat starts the service, too. Where the agent was not installed as one: picket-agent run\n", t.Command)
 	if t.Kind == web.KindTenant {
 		fmt.Fprintln(w, "\nEach machine then waits until you approve it: picket agent pending")
 	}
