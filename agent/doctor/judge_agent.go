@@ -156,8 +156,11 @@ func (j *judge) notRunning() {
 		j.warn(uplink.Finding{ID: idService, Text: "the agent's status may only be read by its own user", Means: "how it is doing could not be looked at",
 			Fix: "run this as that user, or as root or administrator"})
 	default:
-		j.fail(false, uplink.Finding{ID: idService, Text: "no agent runs on " + j.e.Dir + by("; the service is ", j.e.Service), Means: "nothing is watched from here",
-			Fix: "start it: picket-agent service start, or picket-agent run --state " + j.e.Dir})
+		fix := "start it: picket-agent service start"
+		if !strings.HasPrefix(j.e.Service, "installed") {
+			fix += ", or picket-agent run --state " + j.e.Dir
+		}
+		j.fail(false, uplink.Finding{ID: idService, Text: "no agent runs on " + j.e.Dir + by("; the service is ", j.e.Service), Means: "nothing is watched from here", Fix: fix})
 	}
 	j.skip(idLoad, idService)
 	j.skip(idVote, idService)

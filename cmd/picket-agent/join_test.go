@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"picket/agent"
 	"picket/docs"
 	"picket/internal/fleet"
@@ -201,5 +203,19 @@ func TestTheTokenComesFromWhereItIsSaid(t *testing.T) {
 	addrs, err := resolved([]string{"a.example:4443", "192.0.2.1:5"}, []string{"203.0.113.10", "2001:db8::1"})
 	if err != nil || fmt.Sprint(addrs) != "[203.0.113.10:4443 [2001:db8::1]:4443 192.0.2.1:5]" {
 		t.Errorf("%v, %v", addrs, err)
+	}
+}
+
+func TestThePublicResolversAreAddresses(t *testing.T) {
+	for _, cmd := range []*cobra.Command{joinCommand(), doctorCommand()} {
+		list, err := cmd.Flags().GetStringSlice("compare-dns")
+		if err != nil || len(list) < 2 {
+			t.Errorf("%s: %q, %v", cmd.Name(), list, err)
+		}
+		for _, s := range list {
+			if _, err := netip.ParseAddr(s); err != nil {
+				t.Errorf("%s: %v", cmd.Name(), err)
+			}
+		}
 	}
 }

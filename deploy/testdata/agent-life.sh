@@ -56,6 +56,11 @@ grep -q '^Enrolled' "$top/log" || { cat "$top/log"; fail "it does not say that i
 grep -q '^Service    started' "$top/log" || { cat "$top/log"; fail "it does not say that it runs"; }
 case $(inside picket-agent --version) in *"$2"*) ;; *) fail "another version runs" ;; esac
 until_true sh -c "[ \"\$($4)\" = 1 ]"
+for verb in status doctor "join $($3)"; do
+	# shellcheck disable=SC2086
+	if inside setpriv --reuid 65534 --clear-groups picket-agent $verb >"$top/log" 2>&1; then fail "anybody may $verb"; fi
+	grep -q 'E109 .* runs as a service' "$top/log" || { cat "$top/log"; fail "without rights, $verb does not say whose the agent is"; }
+done
 inside getent passwd picket-agent | grep -q ':/usr/sbin/nologin$' || fail "no user picket-agent, or one that can log in"
 [ "$(inside ps -o user:20= -p "$(cat "$root/run/picket-agent.pid")" | tr -d ' ')" = picket-agent ] || fail "it runs as $(runs_as)"
 grep -q '^CapEff:[[:space:]]*0000000000002000$' "/proc/$(cat "$root/run/picket-agent.pid")/status" || fail "it has other rights than to ping: $(grep Cap "/proc/$(cat "$root/run/picket-agent.pid")/status")"
