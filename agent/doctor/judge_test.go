@@ -187,6 +187,9 @@ func TestWhatProvesNothingAccusesNobody(t *testing.T) {
 		"services lead elsewhere, each to its own": {idCaptive, uplink.LevelPass, func(e *Evidence) {
 			e.Pages = []Page{{Host: "picket.example.com", Status: 301, Leads: "www.other.example.org"}, {Host: "a.test", Status: 302, Leads: "b.test"}}
 		}},
+		"two names of one owner lead to the same place": {idCaptive, uplink.LevelPass, func(e *Evidence) {
+			e.Pages = []Page{{Host: "picket.example.com", Status: 301, Leads: "www.other.example.org"}, {Host: "vpn.example.com", Status: 301, Leads: "www.other.example.org"}}
+		}},
 		"a service without an answer": {idCaptive, uplink.LevelPass, func(e *Evidence) {
 			e.Pages = []Page{{Host: "picket.example.com", Status: 301, Leads: "www.other.example.org"}, {Host: "a.test"}}
 		}},
