@@ -155,6 +155,9 @@ func (j *judge) notRunning() {
 	case errors.Is(j.e.RunErr, ErrOtherUser):
 		j.warn(uplink.Finding{ID: idService, Text: "the agent's status may only be read by its own user", Means: "how it is doing could not be looked at",
 			Fix: "run this as that user, or as root or administrator"})
+	case j.e.Service == "running" && j.e.OS == "windows": // before 1803 it opens no socket
+		j.warn(uplink.Finding{ID: idService, Text: "the service runs, but does not answer", Means: "how it is doing could not be looked at; on Windows Server 2016 and Windows 10 before 1803 that is always so",
+			Fix: "nothing, if the Picket server hears it (picket agent list there); else see the agent's log and restart the service"})
 	default:
 		fix := "start it: picket-agent service start"
 		if !strings.HasPrefix(j.e.Service, "installed") {

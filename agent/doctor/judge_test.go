@@ -115,6 +115,7 @@ func scenes() map[string]Evidence {
 	})
 	put("revoked", cut(), func(e *Evidence) { e.Who.Revoked = noon.Add(-time.Hour) })
 	put("not-running", well(), func(e *Evidence) { e.Running, e.RunErr, e.Service = nil, ErrNotRunning, "installed and stopped" })
+	put("windows-without-sockets", well(), func(e *Evidence) { e.Running, e.RunErr, e.Service, e.OS = nil, ErrNotRunning, "running", "windows" })
 	put("other-user", well(), func(e *Evidence) { e.Running, e.RunErr = nil, ErrOtherUser })
 	put("disk-full", well(), func(e *Evidence) { e.Machine.Full = syscall.ENOSPC; e.Machine.Free = 0 })
 	put("no-ping", well(), func(e *Evidence) {
@@ -255,7 +256,7 @@ func TestOneCauseHasOneFailure(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"udp-blocked", "tcp-blocked", "no-ping", "other-user", "waiting", "clock-a-little", "dns-made-up",
-		"captive-for-the-web", "mtu", "mtu-too-short-for-quic", "long-handshakes-dropped", "inspected", "inspected-untrusted"} {
+		"captive-for-the-web", "windows-without-sockets", "mtu", "mtu-too-short-for-quic", "long-handshakes-dropped", "inspected", "inspected-untrusted"} {
 		if r := all[name].Judge(); r.Verdict != uplink.LevelWarn {
 			t.Errorf("%s: %v, though the agent works", name, r.Verdict)
 		}

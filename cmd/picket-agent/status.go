@@ -21,9 +21,9 @@ func statusCommand() *cobra.Command {
 		Short: "Show how the agent of this machine is doing and whom it sees",
 		Long: `Show how the agent of this machine is doing and whom it sees.
 
-Exit code 0 means connected, 4 revoked or a copy of another machine (E111), 8 too
+Exit code 0 means connected, 3 that this account may not ask (E109), 4 revoked or a copy of another machine (E111), 8 too
 old or too new (E113), 5 that no agent answers, 10 not connected or waiting for
-approval (E112). With --rmm 1004, 1008, 1005 and 1010.`,
+approval (E112). With --rmm 1003, 1004, 1008, 1005 and 1010.`,
 		Args: cobra.NoArgs,
 	}
 	state := stateFlag(cmd)
