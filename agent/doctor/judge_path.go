@@ -116,10 +116,11 @@ func (j *judge) inspected() {
 	}
 	var told, odd []Shown
 	for _, s := range j.e.Shown {
-		if s.Err == nil {
+		switch {
+		case s.Err != nil, s.Logged && !s.Trusted: // a public authority that this machine is too old to know
+		case s.Logged:
 			told = append(told, s)
-		}
-		if s.Err == nil && s.By != "" && (!s.Trusted || !s.Logged) {
+		default:
 			odd = append(odd, s)
 		}
 	}

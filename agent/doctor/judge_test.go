@@ -194,9 +194,14 @@ func TestWhatProvesNothingAccusesNobody(t *testing.T) {
 		"a service without an answer": {idCaptive, uplink.LevelPass, func(e *Evidence) {
 			e.Pages = []Page{{Host: "picket.example.com", Status: 301, Leads: "www.other.example.org"}, {Host: "a.test"}}
 		}},
-		"one company's authority":               {idInspect, uplink.LevelSkip, func(e *Evidence) { e.Shown[0] = box }},
-		"two names of one company":              {idInspect, uplink.LevelSkip, func(e *Evidence) { e.Shown = []Shown{box, same} }},
-		"the same public authority, logged":     {idInspect, uplink.LevelPass, func(e *Evidence) { e.Shown[1].By = e.Shown[0].By }},
+		"one company's authority":           {idInspect, uplink.LevelSkip, func(e *Evidence) { e.Shown[0] = box }},
+		"two names of one company":          {idInspect, uplink.LevelSkip, func(e *Evidence) { e.Shown = []Shown{box, same} }},
+		"the same public authority, logged": {idInspect, uplink.LevelPass, func(e *Evidence) { e.Shown[1].By = e.Shown[0].By }},
+		"a public authority that this machine does not know": {idInspect, uplink.LevelSkip, func(e *Evidence) {
+			for i := range e.Shown {
+				e.Shown[i].Trusted, e.Shown[i].By = false, "CN=New Public CA"
+			}
+		}},
 		"no certificate to judge":               {idInspect, uplink.LevelSkip, func(e *Evidence) { e.Shown = []Shown{{Host: "a.test", Err: errors.New("refused")}} }},
 		"no TCP":                                {idPath, uplink.LevelSkip, func(e *Evidence) { e.Path = Path{} }},
 		"a line that died between two attempts": {idPath, uplink.LevelSkip, func(e *Evidence) { e.Path = Path{Asked: true} }},

@@ -56,7 +56,8 @@ func (e *Evidence) path(ctx context.Context, o Options) {
 	}
 }
 
-// smaller tries packets of less than full size, all at once.
+// smaller tries packets of less than full size, and full ones again: a line that
+// loses packets of all sizes must not be taken for this. All at once.
 func (e *Evidence) smaller(ctx context.Context, o Options, at netip.AddrPort) {
 	headers := 20 + 32 // IPv4; TCP with its timestamps
 	if at.Addr().Is6() {
@@ -72,7 +73,10 @@ func (e *Evidence) smaller(ctx context.Context, o Options, at netip.AddrPort) {
 			passed <- size
 		}()
 	}
+	again := make(chan bool)
+	go func() { again <- hello(ctx, o, at, longHello, 0) }()
 	e.Path.Short = hello(ctx, o, at, 0, 0)
+	e.Path.Long = <-again
 	for range sizes {
 		e.Path.Fits = max(e.Path.Fits, <-passed)
 	}
