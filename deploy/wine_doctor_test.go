@@ -32,7 +32,9 @@ func TestTheDoctorOnWindows(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, code := w.run(t, exe, "doctor", "--json", "--state", `C:\agent`, "--compare-dns", "")
-	var r struct{ Findings []struct{ ID, Level, Text string } }
+	var r struct {
+		Findings []struct{ ID, Level, Text string }
+	}
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 11 { // no agent runs
 		t.Fatalf("exit %d, %v: %s", code, err, out)
 	}
