@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -272,12 +273,22 @@ func freeTCP(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// freeUDP is an address for agents to come to: nobody has its port, over UDP or
+// TCP, and the system gives ports of that range to no outgoing connection.
 func freeUDP(t *testing.T) string {
 	t.Helper()
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000))
+		c, err := net.ListenPacket("udp", addr)
+		if err != nil {
+			continue
+		}
+		c.Close()
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer c.Close()
-	return c.LocalAddr().String()
+	t.Fatal("no port is free")
+	return ""
 }

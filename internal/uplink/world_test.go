@@ -362,23 +362,37 @@ func (w *world) udp(addr string) net.PacketConn {
 	return pc
 }
 
+// sockets opens the collector's. A restarted one keeps its address; the first
+// seeks a port that it can have over UDP and TCP.
+func (w *world) sockets() (pc net.PacketConn, ln net.Listener) {
+	w.t.Helper()
+	for tries := 0; ; tries++ {
+		pc = w.listen()
+		addr := w.addr
+		if !addr.IsValid() {
+			addr = pc.LocalAddr().(*net.UDPAddr).AddrPort()
+		}
+		if w.listenTCP != nil {
+			ln = w.listenTCP()
+		} else if w.tcp {
+			var err error
+			if ln, err = net.Listen("tcp4", addr.String()); err != nil {
+				pc.Close()
+				if w.addr.IsValid() || tries == 20 {
+					w.t.Fatal(err)
+				}
+				continue
+			}
+		}
+		w.addr = addr
+		return pc, ln
+	}
+}
+
 // serve starts the collector; stop ends it and waits for all of it.
 func (w *world) serve() (stop func()) {
 	w.t.Helper()
-	pc := w.listen()
-	if !w.addr.IsValid() { // a restarted collector keeps its address
-		w.addr = pc.LocalAddr().(*net.UDPAddr).AddrPort()
-	}
-	var ln net.Listener
-	switch {
-	case w.listenTCP != nil:
-		ln = w.listenTCP()
-	case w.tcp:
-		var err error
-		if ln, err = net.Listen("tcp4", w.addr.String()); err != nil {
-			w.t.Fatal(err)
-		}
-	}
+	pc, ln := w.sockets()
 	s, err := NewServer(ServerOptions{
 		Socket: pc, Listener: ln, Authority: w.auth, Check: func(id string, expired bool) error { return w.check(id, expired) },
 		Handler: w.office, Clone: func(c Clone) { w.office.add("clone", c.Agent, c) }, ResetKey: &w.reset, TokenKey: &w.reset, Log: w.log,
