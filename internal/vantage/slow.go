@@ -235,17 +235,27 @@ func (l *line) paced(c *check) {
 // [Vantage.Result], which takes the result as it was. References are marked
 // when they are slow: that is the line's own slowness. Pings never are.
 func (v *Vantage) Mark(index uint32, r probes.Result) probes.Result {
-	c := v.check(index)
-	if c == nil || r.Outcome != probes.Up || c.spec.Kind == probes.Ping {
-		return r
-	}
-	switch {
-	case c.pace.slow:
-		r.Outcome, r.Cause = probes.Degraded, probes.Slow
-	case c.loss.lossy && !c.reference:
-		r.Outcome, r.Cause = probes.Degraded, probes.Lossy
+	if r.Outcome == probes.Up {
+		if flag := v.Flag(index); flag != probes.None {
+			r.Outcome, r.Cause = probes.Degraded, flag
+		}
 	}
 	return r
+}
+
+// Flag is the cause by which [Vantage.Mark] marks a good result now;
+// [probes.None]: it does not.
+func (v *Vantage) Flag(index uint32) probes.Cause {
+	c := v.check(index)
+	switch {
+	case c == nil || c.spec.Kind == probes.Ping:
+		return probes.None
+	case c.pace.slow:
+		return probes.Slow
+	case c.loss.lossy && !c.reference:
+		return probes.Lossy
+	}
+	return probes.None
 }
 
 // strain returns the doubt that tells of a flag, when it is new and every 30 s

@@ -143,7 +143,7 @@ func (a *agent) next(i int) event {
 		return e
 	}
 	p.total = a.takes(c, p)
-	if limit := a.overdue(i); p.total > limit || p.total >= timeoutOf(c, 0) {
+	if p.total > shortest && p.total > a.overdue(i) || p.total >= timeoutOf(c, 0) {
 		return e
 	}
 	e.what, e.at = evQuick, p.due+p.total+a.w.relay
@@ -183,7 +183,7 @@ func (w *world) quick(e event) {
 	if a.flagged(i) {
 		a.settleLine() // it may tell so again, if the line is well
 	}
-	a.v.Began(w.time(start), index)
+	// That it began makes no difference any more: the reply was not late.
 	doubts := a.v.Result(w.time(start+p.total), index, r.Start, r)
 	a.mark(index, &r)
 	if w.o.Observer != nil {
@@ -217,7 +217,7 @@ func (a *agent) misdated(at time.Duration) time.Duration {
 
 // mark has the vantage point mark a good result of a degraded check.
 func (a *agent) mark(index uint32, r *probes.Result) {
-	if r.Outcome == probes.Up {
+	if r.Outcome == probes.Up && a.v.Flag(index) != probes.None {
 		*r = a.v.Mark(index, *r)
 	}
 }

@@ -139,12 +139,22 @@ func (w *world) arrive(v event) {
 	w.observe(a, &rec.kept)
 }
 
+// wholeMS rounds down to what a result tells of its start on the wire; 0 is a
+// whole millisecond of the wall clock.
+func wholeMS(at time.Duration) time.Duration {
+	rest := at % time.Millisecond
+	if rest < 0 {
+		rest += time.Millisecond
+	}
+	return at - rest
+}
+
 func (w *world) observe(a *agent, k *kept) {
 	a.seen = w.now
 	if k.r.Outcome != probes.Up {
 		w.attend(a, w.config(k.config, a.site.Client).check[k.index])
 	}
-	start := w.time(k.start + k.wrong).Truncate(time.Millisecond)
+	start := w.time(wholeMS(k.start + k.wrong))
 	w.engine.Observe(w.time(w.now), detect.Observation{Agent: a.id, Config: k.config, Check: k.index, Start: start, Result: k.r})
 	if !w.dozing || k.r.Outcome != probes.Up {
 		w.drain()
@@ -155,7 +165,7 @@ func (w *world) observe(a *agent, k *kept) {
 func (w *world) empty(a *agent) {
 	for i := range a.spool {
 		k := &a.spool[i]
-		start := w.time(k.start + k.wrong).Truncate(time.Millisecond)
+		start := w.time(wholeMS(k.start + k.wrong))
 		w.engine.Observe(w.time(w.now), detect.Observation{Agent: a.id, Config: k.config, Check: k.index, Start: start, Result: k.r})
 	}
 	a.spool = a.spool[:0]

@@ -254,12 +254,7 @@ func (a *agent) routineOf(i int) bool {
 
 // flagged says whether the check is flagged here: then its good results are
 // marked, one by one, and tell of it.
-func (a *agent) flagged(i int) bool {
-	var r probes.Result
-	a.well(&a.w.checks[i], &a.pairs[i], a.pairs[i].total, &r)
-	a.mark(a.cfg.index[i], &r)
-	return r.Outcome != probes.Up
-}
+func (a *agent) flagged(i int) bool { return a.v.Flag(a.cfg.index[i]) != probes.None }
 
 // storms finds the earliest moment from which a fault or an episode may be on:
 // before it nobody needs to look.
