@@ -384,7 +384,9 @@ func (w *world) sockets() (pc net.PacketConn, ln net.Listener) {
 				continue
 			}
 		}
-		w.addr = addr
+		if !w.addr.IsValid() { // agents of before a restart go on reading it
+			w.addr = addr
+		}
 		return pc, ln
 	}
 }
