@@ -40,6 +40,7 @@ type scopeBook struct {
 	nets, regions, edges map[string]int32
 	of                   map[uint64][]int32 // by class: its scopes
 	table                []shape
+	most                 int // classes that an explanation had
 }
 
 // sorts are what the scopes of a kind depend on: the site, the target, or a target
@@ -61,14 +62,20 @@ func (e *Engine) scopeBook() *scopeBook {
 	return e.book
 }
 
-// scopesOf are the scopes of a class by number: those of the table that its rows
-// belong to and whose kind goes by what the class goes by.
-func (b *scopeBook) scopesOf(c *class) []int32 {
-	list, known := b.of[c.key]
-	if known {
-		return list
+// scopesOf are the scopes of a class by number: those of the table that its rows,
+// for which r stands, belong to and whose kind goes by what the class goes by.
+func (b *scopeBook) scopesOf(r *row, what byte, key uint64) []int32 {
+	list, known := b.of[key]
+	if !known {
+		list = b.enter(r, what)
+		b.of[key] = list
 	}
-	list = []int32{}
+	return list
+}
+
+// enter numbers the scopes of a class.
+func (b *scopeBook) enter(r *row, what byte) []int32 {
+	list := []int32{}
 	add := func(sc scope, rank int) {
 		id, known := b.ids[sc]
 		if !known {
@@ -80,17 +87,16 @@ func (b *scopeBook) scopesOf(c *class) []int32 {
 	}
 	for k := range b.table {
 		sh := &b.table[k]
-		if sh.kind.ProviderSide() && !c.first.able || keyKind(sh.kind) != c.what {
+		if sh.kind.ProviderSide() && !r.able || keyKind(sh.kind) != what {
 			continue
 		}
-		sh.scopes(c.first, func(sc scope) {
+		sh.scopes(r, func(sc scope) {
 			add(sc, k)
-			if sc.family = c.first.family; sc.family != 0 {
+			if sc.family = r.family; sc.family != 0 {
 				add(sc, k)
 			}
 		})
 	}
-	b.of[c.key] = list
 	return list
 }
 
@@ -131,6 +137,8 @@ func (c *classes) sort(rows []row) {
 		size += n * c.variants
 	}
 	c.at = make([]int32, size)
+	c.list = make([]class, 0, b.most)
+	defer func() { b.most = max(b.most, len(c.list)) }()
 	for i := range rows {
 		r := &rows[i]
 		for k, p := range c.positions(r) {

@@ -139,13 +139,13 @@ func (x *explanation) countAll(r *row, by int) {
 // notes for every class to which it belongs.
 func (x *explanation) hypothesize() {
 	book := x.w.book
-	var fails []int32 // by scope
+	fails := make([]int32, len(book.scopes)) // by scope
 	for i := range x.classes.list {
 		c := &x.classes.list[i]
 		if c.d == 0 {
 			continue
 		}
-		for _, id := range book.scopesOf(c) {
+		for _, id := range book.scopesOf(c.first, c.what, c.key) {
 			for int(id) >= len(fails) {
 				fails = append(fails, 0)
 			}
@@ -164,7 +164,7 @@ func (x *explanation) hypothesize() {
 	}
 	for i := range x.classes.list {
 		c := &x.classes.list[i]
-		for _, id := range book.scopesOf(c) {
+		for _, id := range book.scopesOf(c.first, c.what, c.key) {
 			if int(id) >= len(x.byScope) || x.byScope[id] == nil {
 				continue
 			}

@@ -101,8 +101,7 @@ func (e *Engine) doubtfulScopes(rows []row) []doubtful {
 			if k == edgeSort && r.edge == "" {
 				continue
 			}
-			one := class{first: r, what: sorts[k], key: b.key(r, k, net, region)}
-			for _, id := range b.scopesOf(&one) {
+			for _, id := range b.scopesOf(r, sorts[k], b.key(r, k, net, region)) {
 				for int(id) >= len(fails) {
 					fails = append(fails, 0)
 				}
