@@ -68,6 +68,7 @@ type pair struct {
 	good   int32         // ordinary good probes in a row
 	lazy   bool          // it takes the ring
 	spot   bool          // it has a place on a ring
+	failed bool          // so did its last result that the engine was told of by itself
 
 	foreign bool // not asked here: another client's
 	noRoute bool // the site has no line of that IP version
@@ -202,7 +203,7 @@ func (w *world) quick(e event) {
 	case !a.linked || w.engine == nil:
 		a.spool = append(a.spool, k)
 	default:
-		w.observe(a, &k)
+		w.observe(a, e.check, &k)
 	}
 	a.doubt(cfg, doubts)
 }

@@ -107,7 +107,7 @@ func (w *world) receive(v event) {
 	case evSuspect:
 		if s := w.suspects.take(v.x); there {
 			w.run.Suspicions++
-			w.attend(a, w.config(s.Config, a.site.Client).check[s.Check])
+			w.attend(a, w.config(s.Config, a.site.Client).check[s.Check], true)
 			w.engine.Suspect(now, a.id, s)
 		}
 	case evVote:
@@ -136,7 +136,7 @@ func (w *world) arrive(v event) {
 		a.spool = append(a.spool, rec.kept)
 		return
 	}
-	w.observe(a, &rec.kept)
+	w.observe(a, w.config(rec.config, a.site.Client).check[rec.index], &rec.kept)
 }
 
 // wholeMS rounds down to what a result tells of its start on the wire; 0 is a
@@ -149,11 +149,13 @@ func wholeMS(at time.Duration) time.Duration {
 	return at - rest
 }
 
-func (w *world) observe(a *agent, k *kept) {
+// observe tells the engine of a result of a pair.
+func (w *world) observe(a *agent, i int32, k *kept) {
 	a.seen = w.now
 	if k.r.Outcome != probes.Up {
-		w.attend(a, w.config(k.config, a.site.Client).check[k.index])
+		w.attend(a, i, a.pairs[i].failed)
 	}
+	a.pairs[i].failed = k.r.Outcome != probes.Up
 	start := w.time(wholeMS(k.start + k.wrong))
 	w.engine.Observe(w.time(w.now), detect.Observation{Agent: a.id, Config: k.config, Check: k.index, Start: start, Result: k.r})
 	if !w.dozing || k.r.Outcome != probes.Up {

@@ -83,13 +83,18 @@ func (w *world) tick() {
 }
 
 // attend prepares the engine for a failure of a check at an agent: its second is
-// looked after if that is due, for what is asked who could vote lately.
-func (w *world) attend(a *agent, check int32) {
+// looked after if that is due, for what is asked who could vote lately. Nobody else's
+// word on the check is read for a first failure that nobody doubts yet.
+func (w *world) attend(a *agent, check int32, doubted bool) {
 	if !w.dozing {
 		return
 	}
-	for _, o := range w.agents {
-		o.square(int(check))
+	if doubted {
+		for _, o := range w.agents {
+			o.square(int(check))
+		}
+	} else {
+		a.square(int(check))
 	}
 	w.drainPools(a, w.place[check])
 	if w.now-w.ticked >= time.Second {
