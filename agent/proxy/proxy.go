@@ -90,12 +90,20 @@ func Open(dir, flag string) (Settings, error) {
 }
 
 // read is the one line of a file, "" if it is not there. What others may read is
-// refused.
+// refused, and so is a link: root runs join and doctor in a directory that is
+// the service's, and what it reads here goes to the proxy.
 func read(path string) (string, error) {
-	f, err := os.Open(path)
+	named, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
+	if err == nil && !named.Mode().IsRegular() {
+		return "", fmt.Errorf("%s is a link, or no file at all: put the file itself there", path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the proxy's settings: %w", err)
+	}
+	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("read the proxy's settings: %w", err)
 	}
@@ -103,6 +111,9 @@ func read(path string) (string, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return "", fmt.Errorf("read the proxy's settings: %w", err)
+	}
+	if !os.SameFile(named, info) {
+		return "", fmt.Errorf("%s was replaced while it was opened: try again", path)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return "", fmt.Errorf("%s is open to others (mode %04o): chmod 600 it", path, info.Mode().Perm())

@@ -228,3 +228,27 @@ func TestWindowsSettingsAreUnderstood(t *testing.T) {
 		}
 	}
 }
+
+// TestAPasswordIsNotReadThroughALink: root runs join and doctor in a directory of
+// the service's user, who could name a file of root's there, and a proxy of its own
+// to send it to.
+func TestAPasswordIsNotReadThroughALink(t *testing.T) {
+	for _, name := range []string{nameFile, secretFile} {
+		dir, victim := t.TempDir(), filepath.Join(t.TempDir(), "id_ed25519")
+		if err := os.WriteFile(victim, []byte("precious"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := Store(dir, "http://u:s3cret@127.0.0.1:3128"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(victim, filepath.Join(dir, name)); err != nil {
+			t.Skip(err)
+		}
+		if s, err := Open(dir, ""); err == nil || s.password == "precious" || s.Explicit == "precious" || strings.Contains(err.Error(), "precious") {
+			t.Errorf("%s was read through a link: %v", name, err)
+		}
+	}
+}
