@@ -11,7 +11,8 @@
 #                      else https://get.picket.example)
 #   --sums SHA256      what SHA256SUMS itself must hash to (PICKET_SUMS): then not
 #                      even the place has to be trusted
-#   --proxy URL        way to the Picket server and to PLACE (PICKET_PROXY)
+#   --proxy URL        way to the Picket server and to PLACE (PICKET_PROXY, which
+#                      keeps a password in it out of the list of processes)
 #   --repair           install again even if all is well; the identity stays
 #   --uninstall        remove everything; with --keep-state the identity stays
 #
@@ -45,8 +46,14 @@ while [ $# -gt 0 ]; do
 done
 if [ -z "$from" ]; then
 	from=https://get.picket.example
-	here=$(dirname "$0")
-	if [ -f "$0" ] && [ -f "$here/SHA256SUMS" ]; then from=$here; fi
+	# Read from a pipe, $0 is the name of the shell, and what lies in the current
+	# folder is anybody's.
+	case $0 in
+	*.sh)
+		here=$(dirname "$0")
+		if [ -f "$0" ] && [ -f "$here/SHA256SUMS" ]; then from=$here; fi
+		;;
+	esac
 fi
 
 case $(uname -s) in
@@ -92,14 +99,23 @@ uninstall() {
 }
 [ "$todo" = install ] || uninstall
 
+# through runs a program that takes its proxy from the environment.
+through() {
+	if [ -n "$proxy" ]; then
+		https_proxy=$proxy http_proxy=$proxy no_proxy= NO_PROXY= "$@"
+	else
+		"$@"
+	fi
+}
+
 # fetch NAME copies a file of the place into the work folder.
 fetch() {
 	case $from in
 	https://* | http://127.0.0.1:* | http://localhost:*)
 		if have curl; then
-			curl -fsSL ${proxy:+--proxy "$proxy"} -o "$work/$1" "$from/$1" || return 1
+			through curl -fsSL -o "$work/$1" "$from/$1" || return 1
 		elif have wget; then
-			https_proxy=${proxy:-${https_proxy:-}} wget -q -O "$work/$1" "$from/$1" || return 1
+			through wget -q -O "$work/$1" "$from/$1" || return 1
 		else
 			fail 6 "neither curl nor wget is installed" "install one, or copy the packages here and use --from FOLDER"
 		fi

@@ -121,3 +121,66 @@ func TestInstallersGiveNoTokenToAProgram(t *testing.T) {
 		}
 	}
 }
+
+// fakes are programs in the place of those that an installer calls: root's id, and
+// a curl that notes its arguments and its proxy, and finds nothing.
+func fakes(t *testing.T) (path, noted string) {
+	t.Helper()
+	dir := t.TempDir()
+	noted = filepath.Join(dir, "noted")
+	for name, text := range map[string]string{
+		"id":   "#!/bin/sh\necho 0\n",
+		"curl": "#!/bin/sh\necho \"args $*\" >>" + noted + "\necho \"proxy ${https_proxy:-none} past ${no_proxy:-none}\" >>" + noted + "\nexit 22\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir + string(filepath.ListSeparator) + os.Getenv("PATH"), noted
+}
+
+// TestAPipedInstallerTakesNothingFromTheCurrentFolder: whoever pipes it into sudo
+// sh in /tmp must not install as root what another user has put there.
+func TestAPipedInstallerTakesNothingFromTheCurrentFolder(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip(err)
+	}
+	path, noted := fakes(t)
+	here := t.TempDir()
+	for _, name := range []string{"sh", "SHA256SUMS"} {
+		if err := os.WriteFile(filepath.Join(here, name), []byte("planted\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script, err := os.Open("install.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer script.Close()
+	cmd := exec.Command(sh, "-s", "--", "--repair")
+	cmd.Args[0] = "sh" // which is $0 in there
+	cmd.Stdin, cmd.Dir, cmd.Env = script, here, []string{"PATH=" + path}
+	out, err := cmd.CombinedOutput()
+	asked, _ := os.ReadFile(noted)
+	if err == nil || !strings.Contains(string(asked), "https://get.picket.example/SHA256SUMS") {
+		t.Errorf("it asked %q: %v\n%s", asked, err, out)
+	}
+}
+
+// TestInstallersGiveNoPasswordToAProgram holds that a proxy's password is in no
+// list of processes, and that the proxy is used all the same.
+func TestInstallersGiveNoPasswordToAProgram(t *testing.T) {
+	const proxy = "http://ana:s3cr3t@10.0.0.5:3128"
+	for script, args := range map[string][]string{"install.sh": {"--repair"}, "rmm/generic/install.sh": nil} {
+		path, noted := fakes(t)
+		cmd := exec.Command("sh", append([]string{script}, args...)...)
+		cmd.Env = []string{"PATH=" + path, "PICKET_PROXY=" + proxy, "PICKET_FROM=https://place.example", "no_proxy=place.example"}
+		out, err := cmd.CombinedOutput()
+		asked, _ := os.ReadFile(noted)
+		first, rest, _ := strings.Cut(string(asked), "\n")
+		if err == nil || !strings.Contains(first, "https://place.example/") || strings.Contains(first, "s3cr3t") || strings.TrimSpace(rest) != "proxy "+proxy+" past none" {
+			t.Errorf("%s asked %q: %v\n%s", script, asked, err, out)
+		}
+	}
+}
