@@ -145,9 +145,14 @@ func (s *Spool) saveLedger() error {
 	return nil
 }
 
-// replaceFile writes b to name, durably and at once.
+// replaceFile writes b to name, durably and at once. What has the temporary name,
+// left by a crash or a link that somebody put there, is removed and not written
+// to: root opens the spool of the service's user when it joins.
 func replaceFile(name string, b []byte) error {
-	f, err := os.OpenFile(name+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err := os.Remove(name + ".new"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(name+".new", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

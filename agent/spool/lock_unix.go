@@ -11,9 +11,10 @@ import (
 )
 
 // lockDir takes the directory for this process; the system gives it back when
-// the process ends, however it ends.
+// the process ends, however it ends. No link is followed: root takes the spool of
+// the service's user when it joins, and would make a file wherever it leads.
 func lockDir(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
