@@ -168,9 +168,15 @@ func AskStatus(ctx context.Context, dir string) (Status, error) {
 	return s, nil
 }
 
+// askTime is how long an agent may take to answer on its socket [E]: a process
+// that is stopped, or stuck, takes the connection and never says a word.
+const askTime = 5 * time.Second
+
 // askAgent asks the agent that runs on dir for one path of its socket. Errors are
 // those of [AskStatus].
 func askAgent(ctx context.Context, dir, path string) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, askTime, errors.New("a process is there and does not answer; restart it"))
+	defer cancel()
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -188,6 +194,8 @@ func askAgent(ctx context.Context, dir, path string) ([]byte, error) {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("%w: %w", ErrNotYours, err)
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%w: %w", ErrNotRunning, context.Cause(ctx))
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrNotRunning, err)
 	}
