@@ -225,21 +225,26 @@ func belongings() []string {
 
 // setAside moves what belongs to an earlier identity into a folder of its own,
 // old-identity-TIME, that only this user may open. With nothing to move no
-// folder is made.
+// folder is made. Nothing leaves dir: root does this in a directory of the
+// service's user, who may put a link in the place of the new folder.
 func setAside(dir string, now time.Time) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("move the old identity aside: %w", err)
+	}
+	defer root.Close()
 	aside := ""
 	for _, name := range belongings() {
-		from := filepath.Join(dir, name)
-		if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
+		if _, err := root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if aside == "" {
-			aside = filepath.Join(dir, "old-identity-"+now.UTC().Format("20060102T150405.000Z"))
-			if err := os.Mkdir(aside, 0o700); err != nil {
+			aside = "old-identity-" + now.UTC().Format("20060102T150405.000Z")
+			if err := root.Mkdir(aside, 0o700); err != nil {
 				return fmt.Errorf("make a folder for the old identity: %w", err)
 			}
 		}
-		if err := os.Rename(from, filepath.Join(aside, name)); err != nil {
+		if err := root.Rename(name, filepath.Join(aside, name)); err != nil {
 			return fmt.Errorf("move the old identity aside: %w", err)
 		}
 	}
