@@ -23,7 +23,7 @@ func rules() []rule {
 	return []rule{
 		{regexp.MustCompile(`pk1_[A-Za-z0-9_-]*`), "pk1_[removed]"},
 		{regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)`), "[private key removed]"},
-		{regexp.MustCompile(`://[^/@\s"']*@`), "://[removed]@"},
+		{regexp.MustCompile(`://[^/\s"']*@`), "://[removed]@"},
 		{regexp.MustCompile(`(?i)\b(basic|bearer|negotiate|ntlm)\s+[A-Za-z0-9+/=._~-]{6,}`), "$1 [removed]"},
 		{regexp.MustCompile(`(?i)((?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|authorization|cookie|credentials?)\\?["']?\s*[:=]\s*)(\\"[^"\\]*\\"|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s,;}"']+)`), "$1[removed]"},
 		{regexp.MustCompile(`([?&](?:sig|signature|key|code|auth|access|sas)=)[^&\s"']+`), "$1[removed]"},

@@ -17,6 +17,7 @@ func TestNothingSecretIsLeft(t *testing.T) {
 		"cut off -----BEGIN EC PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49":        "cut off",
 		"proxy http://ana:s3cr3t@10.0.0.5:3128/x refused":                     "10.0.0.5:3128/x refused",
 		"proxy http://ana:s3cr3t%40home@proxy.example:3128":                   "proxy.example:3128",
+		"proxy http://ana:p@s3cr3t@proxy.example:3128 refused":                "proxy.example:3128 refused",
 		"Authorization: Basic czNjcjN0OnMzY3IzdA==":                           "Authorization",
 		"header Bearer s3cr3ts3cr3t.x-y_z sent":                               "sent",
 		`{"password":"s3cr3t","host":"a.example"}`:                            `"host":"a.example"`,
