@@ -170,7 +170,7 @@ func TestWindows(t *testing.T) {
 		testsOfWindows(t, w, "../probes", 3, "-test.run", "Windows|TestPingLoopback", "-test.skip", "IPv6")
 	})
 	t.Run("names account and command line", func(t *testing.T) {
-		testsOfWindows(t, w, "../cmd/picket-agent/daemon", 3, "-test.run", "SID|CommandLine|AWrongSetting") // Wine cannot remove what t.TempDir makes
+		testsOfWindows(t, w, "../cmd/picket-agent/daemon", 4, "-test.run", "SID|CommandLine|AWrongSetting|SettingsCan") // Wine cannot remove what t.TempDir makes
 	})
 	t.Run("a damaged token fails the installation", func(t *testing.T) {
 		out, code := w.run(t, "msiexec", "/i", msi, "/qn", "TOKEN=pk1_damaged")

@@ -51,6 +51,9 @@ func prepare(l Layout) error {
 	return nil
 }
 
+// settingsDir makes the folder of the settings, which is that of the state.
+func settingsDir(l Layout) error { return os.MkdirAll(filepath.Dir(l.Settings), 0o700) }
+
 // register writes the plist anew; it has no state of its own.
 func (s *Service) register(was Status) error {
 	if was.Installed {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -74,6 +75,9 @@ func prepare(l Layout) error {
 	}
 	return HandOver()
 }
+
+// settingsDir makes the folder of the settings, which is the system's.
+func settingsDir(l Layout) error { return os.MkdirAll(filepath.Dir(l.Settings), 0o755) }
 
 func addUser(l Layout) error {
 	if _, err := user.Lookup(account); err == nil {

@@ -58,16 +58,29 @@ func registered() bool { return false } // the manager's answer has no second me
 // prepare makes the state directory, closed to everybody but the system,
 // administrators and the service.
 func prepare(l Layout) error {
-	for _, dir := range []string{filepath.Dir(l.State), l.State} {
-		if err := closedDir(dir); err != nil {
-			return err
-		}
+	if err := closeState(l); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(l.LogDir, 0o700); err != nil { // inherits
 		return fmt.Errorf("make the log directory: %w", err)
 	}
 	return nil
 }
+
+// closeState makes the state directory and the one above it, and closes both.
+func closeState(l Layout) error {
+	for _, dir := range []string{filepath.Dir(l.State), l.State} {
+		if err := closedDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settingsDir makes the folder of the settings, which is that of the state, and
+// closes it: what ProgramData would pass down lets every user read a proxy's
+// password.
+func settingsDir(l Layout) error { return closeState(l) }
 
 // register makes the service or changes the one that is there: deleting it
 // first fails while anybody looks at it (services.msc).

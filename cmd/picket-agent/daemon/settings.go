@@ -88,7 +88,7 @@ func (s *Service) Set(pairs []string) error {
 
 func (s *Service) writeSettings(text string) (err error) {
 	dir, name := filepath.Split(s.layout.Settings)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := settingsDir(s.layout); err != nil {
 		return err
 	}
 	tmp, err := os.CreateTemp(dir, "."+name+"-*") // 0600
