@@ -17,6 +17,7 @@ const (
 	handshakeBurst = 50   //
 	maxStrangers   = 1024 // connections that have not yet said hello or enrolled
 	maxPerSource   = 16   // of them from one network, or from addresses that are not proven
+	maxPerBlock    = 64   // of them from one /48 of IPv6, which one person gets for the asking
 	failedTries    = 10   // refused enrolments in a row from one address; a minute gives back
 	failedRefill   = 5    // this many
 	maxRemotes     = 4096 // addresses whose failures are remembered
@@ -29,7 +30,8 @@ const (
 // them a second would fill the table. So those who have not proven their address
 // share [maxPerSource] places; when they are taken, or when much is going on,
 // proof is asked for (a QUIC Retry, which costs an honest agent one round trip
-// and us no memory). Who has proven it has as many places for its own network.
+// and us no memory). Who has proven it has as many places for its own network,
+// and all networks in one /48 of IPv6 have [maxPerBlock].
 // Agents that come in larger numbers from behind one address are refused, and
 // come again.
 type gate struct {
@@ -38,13 +40,14 @@ type gate struct {
 	mu        sync.Mutex // guards the fields below
 	strangers int
 	sources   map[netip.Prefix]int // strangers by network; the zero prefix is "not proven"
+	blocks    map[netip.Prefix]int // strangers by /48 of IPv6
 	failed    map[netip.Prefix]*bucket
 }
 
 func newGate() *gate {
 	return &gate{
 		handshakes: newBucket(handshakeRate, handshakeBurst),
-		sources:    map[netip.Prefix]int{}, failed: map[netip.Prefix]*bucket{},
+		sources:    map[netip.Prefix]int{}, blocks: map[netip.Prefix]int{}, failed: map[netip.Prefix]*bucket{},
 	}
 }
 
@@ -97,6 +100,12 @@ func (g *gate) enter(from netip.Prefix) error {
 	case g.sources[from] >= maxPerSource:
 		return errors.New("too many connections from one network that have not said hello")
 	}
+	if b := block(from); b.IsValid() {
+		if g.blocks[b] >= maxPerBlock {
+			return errors.New("too many connections from neighbouring networks that have not said hello")
+		}
+		g.blocks[b]++
+	}
 	g.strangers++
 	g.sources[from]++
 	return nil
@@ -108,6 +117,11 @@ func (g *gate) leave(from netip.Prefix) {
 	g.strangers--
 	if g.sources[from]--; g.sources[from] <= 0 {
 		delete(g.sources, from)
+	}
+	if b := block(from); b.IsValid() {
+		if g.blocks[b]--; g.blocks[b] <= 0 {
+			delete(g.blocks, b)
+		}
 	}
 }
 
@@ -134,6 +148,15 @@ func source(a netip.Addr) netip.Prefix {
 	}
 	p, _ := a.Prefix(bits) // bits fits by construction
 	return p
+}
+
+// block is the /48 around a network of IPv6: 65,536 networks that may be one
+// person's. Others are not valid: addresses of IPv4 are dear.
+func block(from netip.Prefix) netip.Prefix {
+	if !from.Addr().Is6() {
+		return netip.Prefix{}
+	}
+	return netip.PrefixFrom(from.Addr(), 48).Masked()
 }
 
 // mayTry says whether enrolments from a are still heard.

@@ -123,3 +123,32 @@ func TestManyStrangersMustProveTheirAddress(t *testing.T) {
 		t.Error("the next stranger is believed")
 	}
 }
+
+// TestOnePersonsNetworksDoNotKeepAgentsOut: a /48 of IPv6 is to be had for nothing,
+// and the networks in it would take all places.
+func TestOnePersonsNetworksDoNotKeepAgentsOut(t *testing.T) {
+	g := newGate()
+	var in []netip.Prefix
+	for i := range 2 * maxStrangers {
+		from := source(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 1, byte(i >> 8), byte(i), 15: 1}))
+		if g.enter(from) == nil {
+			in = append(in, from)
+		}
+	}
+	if len(in) != maxPerBlock {
+		t.Errorf("one person has %d places", len(in))
+	}
+	for _, other := range []string{"192.0.2.7", "2001:db8:2::7"} {
+		from := source(netip.MustParseAddr(other))
+		if err := g.enter(from); err != nil {
+			t.Errorf("%s is kept out: %v", other, err)
+		}
+		in = append(in, from)
+	}
+	for _, from := range in {
+		g.leave(from)
+	}
+	if n, networks := g.taken(); n != 0 || networks != 0 || len(g.blocks) != 0 {
+		t.Errorf("left are %d strangers of %d networks, %d blocks", n, networks, len(g.blocks))
+	}
+}
