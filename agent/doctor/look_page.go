@@ -31,6 +31,9 @@ func (e *Evidence) pages(ctx context.Context, o Options) {
 		return // through a proxy this is another question
 	}
 	at := e.Addrs[0].Addr()
+	if o.Allow != nil && !at.IsLoopback() && o.Allow(at) != nil {
+		return // whoever answers for DNS must not choose what this site's policy forbids
+	}
 	host := at.String()
 	if len(e.Names) > 0 {
 		host = e.Names[0].Host

@@ -219,3 +219,23 @@ func TestInspectionOfTheProbesIsSeenByTheCertificates(t *testing.T) {
 		})
 	}
 }
+
+// TestDNSDoesNotChooseWhoIsAsked: whoever answers for the collector's name, its
+// owner or a hostile network, must not have this site ask what it denies.
+func TestDNSDoesNotChooseWhoIsAsked(t *testing.T) {
+	_, pin := collector(t)
+	names, _ := nameServer(t, knows(".", "10.66.0.1"))
+	for name, allow := range map[string]func(netip.Addr) error{"denied": refuseAll, "allowed": nil} {
+		var asked atomic.Int32
+		Look(t.Context(), Options{Dir: t.TempDir(), Addrs: []string{"picket.test:4443"}, Pin: pin, Resolver: names, Allow: allow,
+			Ways: uplink.Ways{Dial: func(_ context.Context, _, addr string) (net.Conn, error) {
+				if addr == "10.66.0.1:80" {
+					asked.Add(1)
+				}
+				return nil, errors.New("nobody is there")
+			}}})
+		if (asked.Load() > 0) != (name == "allowed") {
+			t.Errorf("%s: port 80 of what DNS named was asked %d times", name, asked.Load())
+		}
+	}
+}

@@ -42,7 +42,8 @@ type Options struct {
 	// Watched are public services that are watched from here, of different owners:
 	// witnesses of what this network does to plain HTTP and to HTTPS. None is fine.
 	Watched []Service
-	// Allow is the site's policy for the addresses of Watched; nil allows all.
+	// Allow is the site's policy for the addresses of Watched, and for port 80 of the
+	// collector's, unless it is on this machine; nil allows all.
 	Allow func(netip.Addr) error
 	// Roots are trusted for HTTPS; nil means the system's.
 	Roots *x509.CertPool
