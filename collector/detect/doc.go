@@ -159,21 +159,21 @@
 //
 // # Cost
 //
-// Measured per second of CPU on one core of an AMD EPYC that had other work
-// besides, four checks per target, everything that passing time costs included
-// (BenchmarkResults, BenchmarkState). With the core to itself the calm figures
-// were 5,400,000 and 1,850,000.
+// Measured per second of CPU on one core of an AMD EPYC, four checks per target,
+// everything that passing time costs included (BenchmarkResults, BenchmarkState).
+// The same machine gave half of the calm figures in a slow hour and up to twice as
+// much in a good one.
 //
 //	sites x targets                        12 x 26      1,000 x 500
 //	results/s, 0.3 % of them failing       3,300,000    900,000
 //	results/s, one provider down           490,000      310,000
 //	allocations per result, calm           0.01         0.07
-//	allocations per result, provider down  3.8         2.3
-//	bytes per pair, 4/2/1 checks           602/388/286  183/100/58
+//	allocations per result, provider down  3.4          1.6
+//	bytes per pair, 4/2/1 checks           631/399/293  183/100/58
 //	bytes for one more pair, 4/2/1 checks  178/96/55
 //
 // 1,000 x 500 with four checks is 92 MB. Of a small fleet most is what a check, a
-// target, a site and a provider cost by themselves (200 x 100: 211 bytes): one more
+// target, a site and a provider cost by themselves (200 x 100: 213 bytes): one more
 // pair costs its cells (40 bytes a check), 12 bytes for the pools, and one bit a check.
 // An explanation of the largest fleet needs some 50 MB more for as long as it lasts.
 //

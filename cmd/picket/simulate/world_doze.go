@@ -10,7 +10,7 @@ import (
 
 // While the engine is calm ([detect.Engine.Calm]) it need not hear of good
 // results as they come: the world keeps a debt, pair by pair, and pays what a
-// question may read before it is put. What that is the engine says itself. A
+// question may read before it is put. What that is the engine says itself. A doubted
 // failure reads its check everywhere, and the pools that it feeds; who fails
 // repeatedly is looked at whole; and when something could be explained all is.
 
