@@ -12,8 +12,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"picket/collector/store"
 )
 
 // TestAnyNetwork installs agents at sites whose firewalls are in the way, each as
@@ -301,17 +299,5 @@ func (w *anyWorld) settle() {
 		want += made
 	}
 	w.collector.stop()
-	db, err := store.Open(w.t.Context(), filepath.Join(w.data(), "picket.db"), nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer db.Close()
-	totals, err := db.Totals(w.t.Context())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if totals.Results != want || len(totals.Lost) != 0 || want == 0 {
-		w.t.Errorf("the collector has %d of %d results, lost %v", totals.Results, want, totals.Lost)
-	}
-	w.t.Logf("%d results made, %d arrived", want, totals.Results)
+	arrived(w.t, w.data(), want)
 }

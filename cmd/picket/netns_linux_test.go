@@ -359,17 +359,23 @@ func (w *natWorld) count() {
 		}
 	}
 	w.collector.stop()
-	db, err := store.Open(w.t.Context(), filepath.Join(w.data(), "picket.db"), nil)
+	arrived(w.t, w.data(), want)
+}
+
+// arrived wants that a collector that has stopped has every result that was made.
+func arrived(t testing.TB, data string, want uint64) {
+	t.Helper()
+	db, err := store.Open(t.Context(), filepath.Join(data, "picket.db"), nil)
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer db.Close()
-	totals, err := db.Totals(w.t.Context())
+	totals, err := db.Totals(t.Context())
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if totals.Results != want || len(totals.Lost) != 0 || want == 0 {
-		w.t.Errorf("the collector has %d of %d results, lost %v", totals.Results, want, totals.Lost)
+		t.Errorf("the collector has %d of %d results, lost %v", totals.Results, want, totals.Lost)
 	}
-	w.t.Logf("%d results made behind NAT, %d arrived", want, totals.Results)
+	t.Logf("%d results made, %d arrived", want, totals.Results)
 }
