@@ -239,6 +239,10 @@ type Incident struct {
 	Retrospective bool `json:"retrospective,omitempty"` // found in results that were delivered late: never paged
 	IPReachable   bool `json:"ip_reachable,omitempty"`  // names do not resolve, but the last known addresses answer
 
+	// Drill marks a simulated outage. The engine never sets it: who plays the drill
+	// does, on everything that comes of it.
+	Drill bool `json:"drill,omitempty"`
+
 	Rate  float64       `json:"rate,omitempty"`     // of severity partial: share of requests that fail
 	Added time.Duration `json:"added_ns,omitempty"` // of severity degraded: median added by the slow sites
 	Ratio float64       `json:"ratio,omitempty"`    // ... and as a factor

@@ -1,0 +1,27 @@
+package alert
+
+import "time"
+
+// Beside is what a decision weighs beside the incident itself. The zero value
+// is that nothing is known. The collector gathers it for every look.
+type Beside struct {
+	// Acknowledged is when the first person took the incident on, and By who; zero: nobody has.
+	Acknowledged time.Time
+	By           string
+	// Official is what the provider itself says; see [Official].
+	Official Official
+	// Silences returns the id of the silence that mutes the incident on the named
+	// route now, and when it ends; "" none. nil: there are no silences.
+	Silences func(route string) (id string, until time.Time)
+}
+
+// Official is what the provider's own status feed says of what an incident
+// blames, as it was last read. Unknown is never green: the zero value knows nothing.
+type Official struct {
+	Known   bool      // a feed that covers it was read and understood at Checked
+	Checked time.Time // last reading that was understood
+	State   string    // ok, degraded, down, maintenance; "" if not Known
+	Posted  time.Time // when the provider first admitted this trouble; zero: it has not
+	Title   string    // of its notice, one line
+	URL     string    // for people
+}
