@@ -28,6 +28,7 @@ type alerts struct {
 
 	mu      sync.Mutex                 // guards the fields below
 	file    *config.File               // whose routes the planner is to use; nil: those it has
+	stale   bool                       // what is known beside the incidents has changed
 	pending map[string]detect.Incident // the newest state of each incident that waits for the disk
 	order   []string                   // ids in pending, the longest waiting first
 }
@@ -76,8 +77,26 @@ func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger)
 		wake:    make(chan struct{}, 1),
 		pending: map[string]detect.Incident{},
 	}
-	a.planner = alert.NewPlanner(list, a.words(file))
+	a.planner = alert.NewPlanner(alert.PlannerOptions{Routes: list, Words: a.words(file),
+		Beside: func(i *detect.Incident) alert.Beside { return a.beside(context.Background(), i) }})
 	return a
+}
+
+// beside is what is known beside an incident when somebody may be told of it.
+// Each field has one provider, which answers from memory: the planner waits for
+// it. Whoever changes what it answers calls reconsider.
+func (a *alerts) beside(ctx context.Context, i *detect.Incident) alert.Beside {
+	return alert.Beside{}
+}
+
+// reconsider has all incidents looked at again, because what is known beside
+// them has changed: somebody took one on, a silence began or ended, a provider
+// spoke. It waits for nobody.
+func (a *alerts) reconsider() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stale = true
+	a.stir()
 }
 
 // words is how alerts are worded under file.
@@ -97,12 +116,19 @@ func (a *alerts) setRoutes(file *config.File) {
 	a.stir()
 }
 
-// adopt gives the planner, which belongs to run, the routes of setRoutes. file
-// is nil if they have not changed.
+// adopt gives the planner, which belongs to run, the routes of setRoutes, and
+// has it look again after reconsider. file is nil if they have not changed.
 func (a *alerts) adopt(file *config.File) {
 	if file != nil {
 		a.planner.SetRoutes(time.Now(), routes(file))
 		a.planner.SetWords(a.words(file))
+	}
+	a.mu.Lock()
+	stale := a.stale
+	a.stale = false
+	a.mu.Unlock()
+	if stale {
+		a.planner.Look(time.Now())
 	}
 }
 

@@ -25,3 +25,12 @@ type Official struct {
 	Title   string    // of its notice, one line
 	URL     string    // for people
 }
+
+// silenced says whether a silence mutes the incident on route now, and until when.
+func (b Beside) silenced(route string, now time.Time) (until time.Time, ok bool) {
+	if b.Silences == nil {
+		return time.Time{}, false
+	}
+	id, until := b.Silences(route)
+	return until, id != "" && now.Before(until)
+}

@@ -24,6 +24,7 @@ const (
 	ReasonRecovering      Reason = "recovering"       // healthy again, for how long is open
 	ReasonAlreadyTold     Reason = "already_told"     // nothing that would change a reader's mind
 	ReasonRetrospective   Reason = "retrospective"    // found in late results: it was over before anybody knew
+	ReasonSilenced        Reason = "silenced"         // somebody wants to hear nothing of it for a time
 )
 
 // easingAgain is how soon an incident is looked at again that was due while it
@@ -88,10 +89,10 @@ type Decision struct {
 }
 
 // Decide says what route r is to be told about the incident now, given what it
-// was told before. It is a pure function.
-func Decide(told Told, now time.Time, i *detect.Incident, r Route) Decision {
+// was told before and what else is known. It is a pure function.
+func Decide(told Told, now time.Time, i *detect.Incident, b Beside, r Route) Decision {
 	if told.Event == Opened || told.Event == Updated {
-		return decideTold(told, now, i, r)
+		return decideTold(told, now, i, b, r)
 	}
 	switch {
 	case told.Event == Resolved && (!i.State.Open() || i.State == detect.Recovering || i.SupersededBy != ""):
@@ -115,6 +116,9 @@ func Decide(told Told, now time.Time, i *detect.Incident, r Route) Decision {
 	if i.Easing && !i.Intermittent {
 		return Decision{Reason: ReasonRecovering, Next: now.Add(easingAgain)}
 	}
+	if until, ok := b.silenced(r.Name, now); ok {
+		return Decision{Reason: ReasonSilenced, Next: until}
+	}
 	if told.Event == Resolved {
 		return Decision{Event: Opened, Reason: ReasonReopened}
 	}
@@ -122,8 +126,9 @@ func Decide(told Told, now time.Time, i *detect.Incident, r Route) Decision {
 }
 
 // decideTold is Decide for a route that knows of the incident and does not yet
-// know of its end.
-func decideTold(told Told, now time.Time, i *detect.Incident, r Route) Decision {
+// know of its end. A silence holds back what is new, never the end: who was told
+// that it broke must hear that it works.
+func decideTold(told Told, now time.Time, i *detect.Incident, b Beside, r Route) Decision {
 	switch {
 	case i.SupersededBy != "":
 		return Decision{Event: Resolved, Reason: ReasonSuperseded}
@@ -139,6 +144,9 @@ func decideTold(told Told, now time.Time, i *detect.Incident, r Route) Decision 
 		}
 		return Decision{Event: Resolved, Reason: ReasonResolved}
 	case i.Confidence.Rank() > told.Confidence.Rank(), label(i) != told.Label, i.Severity != told.Severity, i.LineDown && !told.LineDown:
+		if until, ok := b.silenced(r.Name, now); ok {
+			return Decision{Reason: ReasonSilenced, Next: until}
+		}
 		return Decision{Event: Updated, Reason: ReasonUpdated}
 	}
 	return Decision{Reason: ReasonAlreadyTold}

@@ -102,7 +102,7 @@ func TestDecide(t *testing.T) {
 		{"back again, with the delay of the route", knows(Resolved, outage(resolved)), at(91 * time.Minute), outage(reopened), ticket, "", ReasonTooEarly, at(93 * time.Minute)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := Decide(c.told, c.now, &c.i, c.r); got != (Decision{c.event, c.why, c.next}) {
+			if got := Decide(c.told, c.now, &c.i, Beside{}, c.r); got != (Decision{c.event, c.why, c.next}) {
 				t.Errorf("got %+v, want %q %s %v", got, c.event, c.why, c.next)
 			}
 		})
@@ -112,7 +112,7 @@ func TestDecide(t *testing.T) {
 // TestAStoryToldToTwoRoutes follows one outage through the planner.
 func TestAStoryToldToTwoRoutes(t *testing.T) {
 	routes := []Route{{Name: "page", ResolveDelay: 5 * time.Minute}, {Name: "desk", Delay: 3 * time.Minute, ResolveDelay: 0}}
-	p := NewPlanner(routes, Words{})
+	p := NewPlanner(PlannerOptions{Routes: routes})
 	var told []string
 	var bodies [][]byte
 	enqueue := func(letters []Letter, err error) {
@@ -155,7 +155,7 @@ func TestAStoryToldToTwoRoutes(t *testing.T) {
 	next(time.Time{})
 
 	// The collector crashes here. What was told is read back from the outbox.
-	p = NewPlanner(routes, Words{})
+	p = NewPlanner(PlannerOptions{Routes: routes})
 	if err := p.Restore(outage(), bodies); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestAStoryToldToTwoRoutes(t *testing.T) {
 // would tell.
 func TestANewRouteIsToldOfWhatIsOpen(t *testing.T) {
 	old, fresh := Route{Name: "old"}, Route{Name: "fresh", Delay: time.Minute}
-	p := NewPlanner([]Route{old}, Words{})
+	p := NewPlanner(PlannerOptions{Routes: []Route{old}})
 	letters, err := p.Plan(noon, outage())
 	if err != nil || len(letters) != 1 {
 		t.Fatalf("%d letters, %v", len(letters), err)
@@ -210,7 +210,7 @@ func TestANewRouteIsToldOfWhatIsOpen(t *testing.T) {
 // TestALetterThatWasNotSavedIsWrittenAgain is the crash, or the full disk,
 // between deciding and saving.
 func TestALetterThatWasNotSavedIsWrittenAgain(t *testing.T) {
-	p := NewPlanner([]Route{{Name: "a"}, {Name: "b"}}, Words{})
+	p := NewPlanner(PlannerOptions{Routes: []Route{{Name: "a"}, {Name: "b"}}})
 	first, err := p.Plan(noon, outage())
 	if err != nil || len(first) != 2 {
 		t.Fatalf("%d letters, %v", len(first), err)

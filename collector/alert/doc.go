@@ -4,7 +4,7 @@
 // # Three parts
 //
 // [Decide] is a pure function of what a route was last told, the incident as it
-// is, the route and the time. It returns a typed [Reason] also when nothing is
+// is, what is known beside it ([Beside]), the route and the time. It returns a typed [Reason] also when nothing is
 // sent, so that "why was I not called?" has an answer.
 //
 // [Planner] holds for every incident and route what was told last. It turns an
@@ -40,6 +40,9 @@
 // label or severity, evidence that a line is down. Counts move all the time and
 // are no news. A route that was told of an incident also hears its end, whatever
 // became of its kind.
+//
+// A silence holds back what is new until it ends, and never the end of what was
+// told: who heard that it broke must hear that it works.
 //
 // # The words
 //

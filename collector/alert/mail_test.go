@@ -22,7 +22,7 @@ func post(t *testing.T, server *alert.SMTP, log *slog.Logger) (*memory, *alert.S
 	t.Helper()
 	routes := []alert.Route{{Name: "desk", Mail: both}}
 	i := incident("01JA")
-	letters, err := alert.NewPlanner(routes, alert.Words{}).Plan(i.Opened, i)
+	letters, err := alert.NewPlanner(alert.PlannerOptions{Routes: routes}).Plan(i.Opened, i)
 	if err != nil || len(letters) != 1 {
 		t.Fatalf("%d letters, %v", len(letters), err)
 	}

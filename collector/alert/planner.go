@@ -20,25 +20,46 @@ const keep = 2 * time.Hour
 type Planner struct {
 	routes    []Route
 	words     Words
+	beside    func(*detect.Incident) Beside
 	incidents map[string]*story
+}
+
+// PlannerOptions says what a Planner needs.
+type PlannerOptions struct {
+	Routes []Route // names are unique
+	Words  Words
+	// Beside gathers what is known beside an incident, at every look; it must not
+	// wait for anybody. nil: nothing is. When it would answer otherwise than
+	// before, say so with [Planner.Look].
+	Beside func(*detect.Incident) Beside
 }
 
 // story is one incident and what the routes know of it.
 type story struct {
 	incident detect.Incident
+	beside   Beside          // at the last look
 	told     map[string]Told // by route
 	next     time.Time       // when to look again; zero: not before a change
 }
 
-// NewPlanner makes a planner for routes.
-func NewPlanner(routes []Route, words Words) *Planner {
-	return &Planner{routes: slices.Clone(routes), words: words, incidents: map[string]*story{}}
+// NewPlanner makes a planner.
+func NewPlanner(o PlannerOptions) *Planner {
+	if o.Beside == nil {
+		o.Beside = func(*detect.Incident) Beside { return Beside{} }
+	}
+	return &Planner{routes: slices.Clone(o.Routes), words: o.Words, beside: o.Beside, incidents: map[string]*story{}}
 }
 
 // SetRoutes replaces the routes. A route keeps what it knows by its name; a new
 // one is to be told of what is open, as after a restart: ask Due next.
 func (p *Planner) SetRoutes(now time.Time, routes []Route) {
 	p.routes = slices.Clone(routes)
+	p.Look(now)
+}
+
+// Look has every incident looked at again: what is known beside them has
+// changed. Ask Due next.
+func (p *Planner) Look(now time.Time) {
 	for _, s := range p.incidents {
 		s.next = now
 	}
@@ -113,12 +134,12 @@ func (p *Planner) Next() (at time.Time, ok bool) {
 
 // plan asks Decide for every route.
 func (p *Planner) plan(now time.Time, s *story) ([]Letter, error) {
-	s.next = time.Time{}
+	s.next, s.beside = time.Time{}, p.beside(&s.incident)
 	var letters []Letter
 	var errs []error
 	for _, r := range p.routes {
 		told := s.told[r.Name]
-		d := Decide(told, now, &s.incident, r)
+		d := Decide(told, now, &s.incident, s.beside, r)
 		if !d.Next.IsZero() && (s.next.IsZero() || d.Next.Before(s.next)) {
 			s.next = d.Next
 		}
@@ -149,7 +170,7 @@ func (p *Planner) Enqueued(letters ...Letter) {
 		}
 		s.next = time.Time{}
 		for _, r := range p.routes {
-			d := Decide(s.told[r.Name], l.Created, &s.incident, r)
+			d := Decide(s.told[r.Name], l.Created, &s.incident, s.beside, r)
 			if d.Event != "" { // its letter is not among those enqueued so far
 				d.Next = l.Created
 			}

@@ -24,7 +24,7 @@ func TestALetterSurvivesTheCrashBetweenWritingAndSending(t *testing.T) {
 	routes := []alert.Route{{Name: "page", URL: hook.URL, Secret: withSecret}}
 	box := open(t, path)
 	i := incident("01JA")
-	letters, err := alert.NewPlanner(routes, alert.Words{}).Plan(time.Now(), i)
+	letters, err := alert.NewPlanner(alert.PlannerOptions{Routes: routes}).Plan(time.Now(), i)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestOneRouteThatHangsHoldsUpNobody(t *testing.T) {
 	hook := listen(t, nil)
 	routes := []alert.Route{{Name: "a-slow", URL: slow.URL, Secret: withSecret}, {Name: "b-quick", URL: hook.URL, Secret: withSecret}}
 	i := incident("01JA")
-	letters, err := alert.NewPlanner(routes, alert.Words{}).Plan(time.Now(), i)
+	letters, err := alert.NewPlanner(alert.PlannerOptions{Routes: routes}).Plan(time.Now(), i)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,7 +121,8 @@ func newWorld(s *Scenario, o RunOptions) *world {
 	w.staff()
 	w.breakdown()
 	w.disturb()
-	w.planner = alert.NewPlanner([]alert.Route{{Name: "all", Kinds: alert.AllKinds, Delay: config.DefaultDelay, ResolveDelay: config.DefaultResolveDelay}}, alert.Words{})
+	w.planner = alert.NewPlanner(alert.PlannerOptions{Routes: []alert.Route{
+		{Name: "all", Kinds: alert.AllKinds, Delay: config.DefaultDelay, ResolveDelay: config.DefaultResolveDelay}}})
 	return w
 }
 
