@@ -31,7 +31,7 @@ func TestASilenceHoldsBackWhatIsNewAndNeverTheEnd(t *testing.T) {
 		{"no news are no news", knows(Opened, outage()), noon, outage(), Decision{Reason: ReasonAlreadyTold}},
 		{"the end is told", knows(Opened, outage()), noon.Add(2 * time.Hour), outage(resolved), Decision{Event: Resolved, Reason: ReasonResolved}},
 		{"so is that it goes on elsewhere", knows(Opened, outage()), noon, outage(superseded), Decision{Event: Resolved, Reason: ReasonSuperseded}},
-		{"back again is new", knows(Resolved, outage(resolved)), noon, outage(reopened), Decision{Reason: ReasonSilenced, Next: end}},
+		{"back again is new", knows(Resolved, outage(resolved)), noon, outage(func(i *detect.Incident) { i.Again = 1 }), Decision{Reason: ReasonSilenced, Next: end}},
 	} {
 		if got := Decide(c.told, c.now, &c.i, muted(end), r); got != c.want {
 			t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)
