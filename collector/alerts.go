@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"picket/collector/alert"
+	"picket/collector/alert/channel"
 	"picket/collector/config"
 	"picket/collector/detect"
 	"picket/collector/store"
@@ -21,6 +22,7 @@ type alerts struct {
 	store   *store.Store
 	planner *alert.Planner
 	sender  *alert.Sender
+	channel *channel.Deliverer
 	log     *slog.Logger
 	page    string        // base URL of the status page
 	wake    chan struct{} // something is pending; has room for one, never closed
@@ -44,34 +46,20 @@ func routes(file *config.File) []alert.Route {
 	list := make([]alert.Route, len(file.Alerts))
 	for i, r := range file.Alerts {
 		list[i] = alert.Route{
-			Name: r.Name, URL: r.Webhook, Mail: r.Mail, Delay: r.Delay, ResolveDelay: r.ResolveDelay,
+			Name: r.Name, By: channel.Describe(wayOf(r)), Delay: r.Delay, ResolveDelay: r.ResolveDelay,
 			Kinds: alert.Kinds(r.Kinds), MinConfidence: detect.Confidence(r.MinConfidence),
-		}
-		if r.Webhook != "" {
-			list[i].Secret = r.Secret.Read
 		}
 	}
 	return list
 }
 
-// mailServer is the file's mail server as the alert room knows it; nil: none.
-func mailServer(file *config.File) *alert.SMTP {
-	c := file.SMTP
-	if c == nil {
-		return nil
-	}
-	server := &alert.SMTP{Host: c.Host, Port: c.Port, From: c.From, Username: c.Username, Security: c.Security, Hello: c.Hello}
-	if c.Username != "" {
-		server.Password = c.Password.Read
-	}
-	return server
-}
-
 func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger) *alerts {
 	list := routes(file)
+	deliverer := channel.New(channel.Options{Ways: ways(file), SMTP: mailServer(file), Log: log})
 	a := &alerts{
 		store:   s,
-		sender:  alert.NewSender(alert.Options{Routes: list, SMTP: mailServer(file), Outbox: outbox{s}, Log: log}),
+		channel: deliverer,
+		sender:  alert.NewSender(alert.Options{Routes: list, Deliver: deliverer.Deliver, Outbox: outbox{s}, Log: log}),
 		log:     log,
 		page:    page,
 		wake:    make(chan struct{}, 1),
@@ -109,7 +97,8 @@ func (a *alerts) words(file *config.File) alert.Words {
 // setRoutes has alerts told by the routes, the mail server and the names of
 // file from now on. It waits for nobody.
 func (a *alerts) setRoutes(file *config.File) {
-	a.sender.SetRoutes(routes(file), mailServer(file))
+	a.channel.Use(ways(file), mailServer(file)) // first: the sender asks for the ways of its routes
+	a.sender.SetRoutes(routes(file))
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.file = file

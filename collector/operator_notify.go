@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"picket/collector/alert"
+	"picket/collector/alert/channel"
 	"picket/collector/config"
 	"picket/collector/web"
 )
@@ -41,20 +41,13 @@ func (s source) AlertRoutes() []web.AlertRoute {
 	return all
 }
 
-// alertRoute is a route as it may be shown: the path of a webhook's URL is
-// often a secret.
+// alertRoute is a route as it may be shown, without what may be secret.
 func alertRoute(r config.Route) web.AlertRoute {
-	v := web.AlertRoute{
-		Name: r.Name, Way: "mail", To: slices.Clone(r.Mail), Kinds: r.Kinds, MinConfidence: r.MinConfidence,
+	way := wayOf(r)
+	return web.AlertRoute{
+		Name: r.Name, Way: string(way.Kind()), To: way.To(), Kinds: r.Kinds, MinConfidence: r.MinConfidence,
 		Delay: r.Delay, ResolveDelay: r.ResolveDelay,
 	}
-	if len(r.Mail) == 0 {
-		v.Way, v.To = "webhook", []string{"?"}
-		if u, err := url.Parse(r.Webhook); err == nil && u.Host != "" {
-			v.To[0] = u.Scheme + "://" + u.Host
-		}
-	}
-	return v
 }
 
 // TestAlerts tries routes, several at a time.
@@ -76,7 +69,7 @@ func (s source) TestAlerts(ctx context.Context, by, route string) ([]web.Deliver
 			err := s.c.alerts.sender.Test(ctx, r.Name)
 			all[k] = web.Delivery{Route: r.Name, Way: r.Way, To: r.To, OK: err == nil, Took: time.Since(begun)}
 			if err != nil {
-				all[k].Why, all[k].Fix = plainly(err), alert.Remedy(err)
+				all[k].Why, all[k].Fix = plainly(err), channel.Remedy(err)
 			}
 			return nil
 		})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"picket/collector/alert"
+	"picket/collector/alert/channel"
 )
 
 // targets is the order to a copy of this test binary to play the outside world
@@ -90,7 +91,7 @@ type webhook struct {
 func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 	if err == nil {
-		err = alert.Verify([]byte(h.order.Secret), r.Header, body, time.Now(), time.Minute)
+		err = channel.Verify([]byte(h.order.Secret), r.Header, body, time.Now(), time.Minute)
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusForbidden)

@@ -71,42 +71,9 @@
 // [Sender.SetRoutes] replaces the routes while it works. [Sender.Test] delivers
 // a message that says it is a test, now and beside the outbox.
 //
-// # By webhook
+// # How it goes
 //
-// 2xx is delivered. Redirects are not followed, because a signed message about a
-// customer goes where its owner said and nowhere else; they and any other 4xx
-// are a definite no, and 410 Gone is given up at once.
-//
-//	X-Picket-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">
-//
-// [Verify] is the receiver's side, for whoever writes one in Go.
-//
-// # By mail
-//
-// One mail goes to all recipients of a route, as text and HTML, one connection
-// each: alerts are few, and a connection that was kept is often dead when it
-// matters. The subject begins with a tag for eyes and mail rules ([DOWN],
-// [WATCH], [SITE], [ISP], [PATH], [BLIND], [UPDATE], [OK], [MERGED], [CLOSED],
-// [TEST]) and ends with the incident's id for ticket systems. Message-ID,
-// In-Reply-To and References follow from incident, route and sequence, so all
-// letters of an incident are one thread and every try is the same mail.
-//
-// The library writes the mail and speaks the protocol; the conversation is
-// ours, because three things matter here that it does otherwise: one recipient
-// who has left the company must not silence the others (the rest get the mail,
-// and who is asked to wait is tried again alone), the end of a context must
-// end a conversation that hangs, and a server's chatter is bounded.
-//
-// A definite no is 5yz to the sender, to all recipients or to the mail. What
-// the server says before that concerns our way in and not the letter (a wrong
-// password, no STARTTLS, a certificate that is not trusted): somebody will mend
-// it, so the letter waits for a day. STARTTLS is mandatory unless the route to
-// the server is said to be plain, certificates are always verified, and a
-// password goes unencrypted only to this machine itself, judged by the address
-// that was really connected to.
-//
-// # Secrets
-//
-// Neither secrets, passwords nor webhook URLs (which often are secrets) are put
-// into an error or a log, nor is what a mail server says about a log-in.
+// By which way a letter reaches its receiver is the business of
+// picket/collector/alert/channel. This room hands it a letter and reads four
+// things from the error: [ErrRefused], [ErrGone], [ErrPartly] and [RetryAfter].
 package alert

@@ -73,7 +73,7 @@ type Message struct {
 // compose writes the message that d calls for.
 func (w Words) compose(d Decision, told Told, i *detect.Incident, route string, now time.Time) (Letter, error) {
 	seq := told.Sequence + 1
-	id := key(i.ID, route, seq)
+	id := Key(i.ID, route, seq)
 	title, found, lines, link := w.Title(d.Event, i), finding(d.Event, i), w.lines(d.Event, i, now), w.link(i)
 	evidence := ordered(i.Evidence)
 	more := max(0, len(evidence)-maxEvidence)
@@ -94,8 +94,8 @@ func (w Words) compose(d Decision, told Told, i *detect.Incident, route string, 
 	return Letter{ID: id, Incident: i.ID, Route: route, Event: d.Event, Body: body, Created: now, Due: now}, nil
 }
 
-// key is the idempotency key of a letter, and the left side of its Message-ID.
-func key(incident, route string, seq int) string {
+// Key is the idempotency key of a letter, and the left side of its Message-ID.
+func Key(incident, route string, seq int) string {
 	return fmt.Sprintf("%s.%s.%d", incident, route, seq)
 }
 

@@ -76,8 +76,8 @@ func TestARouteThatCameBackIsWoken(t *testing.T) {
 			return nil
 		}})
 		synctest.Wait()
-		s.SetRoutes(nil, nil)
-		s.SetRoutes(route, nil) // in one breath: the sender sees both as one change
+		s.SetRoutes(nil)
+		s.SetRoutes(route) // in one breath: the sender sees both as one change
 		synctest.Wait()
 		time.Sleep(time.Second)
 		written := time.Now()

@@ -2,7 +2,6 @@ package alert
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -16,12 +15,18 @@ const (
 	maxRefused  = 6 // tries against a definite no: 5+10+20+40+80 s
 )
 
-// ErrRefused marks a definite no: the same letter will meet the same answer.
-// ErrGone marks that there will never be a yes.
+// What the error of a delivery may wrap. ErrRefused marks a definite no: the
+// same letter will meet the same answer. ErrGone marks that there will never be
+// a yes. ErrPartly marks that some of the receivers have the letter and the
+// others refuse it for good, so that it is not sent again.
 var (
 	ErrRefused = errors.New("refused")
 	ErrGone    = errors.New("gone for good")
+	ErrPartly  = errors.New("refused by some")
 )
+
+// RetryAfter adds to err that the receiver asks to be left alone for so long.
+func RetryAfter(err error, wait time.Duration) error { return retryAfter{err, wait} }
 
 // retryAfter is a failure whose receiver said when to come back.
 type retryAfter struct {
@@ -48,9 +53,4 @@ func verdict(l Letter, err error, now time.Time) (next time.Time, dead bool) {
 		return now, true
 	}
 	return next, false
-}
-
-// refused makes a definite no.
-func refused(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrRefused, fmt.Sprintf(format, args...))
 }

@@ -4,10 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
@@ -17,10 +14,6 @@ import (
 	"picket/collector/detect"
 	"picket/collector/store"
 )
-
-var secret = []byte("a shared secret")
-
-func withSecret() ([]byte, error) { return secret, nil }
 
 // durable is the real store as the sender's outbox, the way the collector wires it.
 type durable struct{ *store.Store }
@@ -65,58 +58,6 @@ func incident(id string) detect.Incident {
 	now := time.Now()
 	return detect.Incident{ID: id, Kind: detect.KindProviderRegion, Provider: "azure", Region: "westeurope", State: detect.Confirmed,
 		Confidence: detect.ConfidenceConfirmed, Title: "Azure has an outage in westeurope", Opened: now, Started: now, Confirmed: now}
-}
-
-// receiver is a webhook that keeps what it accepted, once per key.
-type receiver struct {
-	*httptest.Server
-	mu       sync.Mutex
-	fail     func(n int) int // status of the n-th request from 1; nil or 0 accepts
-	requests int
-	accepted []alert.Message
-	keys     map[string]int
-	arrived  chan alert.Message // every accepted first arrival
-}
-
-func listen(t *testing.T, fail func(n int) int) *receiver {
-	r := &receiver{fail: fail, keys: map[string]int{}, arrived: make(chan alert.Message, 100)}
-	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		body, _ := io.ReadAll(req.Body)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.requests++
-		if err := alert.Verify(secret, req.Header, body, time.Now(), time.Minute); err != nil || req.Header.Get("Content-Type") != "application/json" {
-			t.Errorf("request %d: %v", r.requests, err)
-		}
-		if r.fail != nil {
-			if code := r.fail(r.requests); code != 0 {
-				w.WriteHeader(code)
-				return
-			}
-		}
-		var m alert.Message
-		if err := json.Unmarshal(body, &m); err != nil || m.Schema != alert.Schema {
-			t.Errorf("body: %v", err)
-		}
-		key := req.Header.Get(alert.IdempotencyHeader)
-		if r.keys[key]++; r.keys[key] == 1 {
-			r.accepted = append(r.accepted, m)
-			r.arrived <- m
-		}
-	}))
-	t.Cleanup(r.Close)
-	return r
-}
-
-func (r *receiver) wait(t *testing.T) alert.Message {
-	t.Helper()
-	select {
-	case m := <-r.arrived:
-		return m
-	case <-time.After(30 * time.Second):
-		t.Fatal("nothing arrived")
-		return alert.Message{}
-	}
 }
 
 // run starts a sender and returns how to stop it.

@@ -6,18 +6,13 @@ import (
 	"picket/collector/detect"
 )
 
-// Route is whom to tell about what: a URL, or a list of mailboxes.
+// Route is whom to tell about what, and when. How it reaches them is the
+// business of whoever delivers: see picket/collector/alert/channel.
 type Route struct {
 	Name string // unique
-	// URL receives the POST. It may hold a secret and is never logged. "" if
-	// the route goes by mail.
-	URL string
-	// Mail is who receives one mail together, as plain addresses. Empty if the
-	// route goes to URL.
-	Mail []string
-	// Secret returns the key of the signature. It is asked at each delivery,
-	// so that a rotated secret needs no restart. A route by mail needs none.
-	Secret func() ([]byte, error)
+	// By says for people how the route's messages go, without what may be
+	// secret: "mail to desk@msp.example". "" says nothing of it.
+	By string
 	// Delay is how long the condition must hold after the decision; 0 tells at once.
 	Delay time.Duration
 	// ResolveDelay is how long health must last before "resolved"; 0 tells at once.

@@ -27,8 +27,7 @@ type Outbox interface {
 
 // The bounds of the sender.
 const (
-	timeout     = 10 * time.Second // one POST, connection to last byte; and one note in the outbox
-	mailTimeout = time.Minute      // one mail: servers greet slowly, and cutting one off at the end delivers it twice
+	noteTimeout = 10 * time.Second // one note in the outbox
 	maxWaiting  = 1000
 	idle        = time.Minute // the outbox is looked at this often without being woken
 )
@@ -37,9 +36,9 @@ const (
 type Options struct {
 	Outbox Outbox  // required
 	Routes []Route // names are unique
-	SMTP   *SMTP   // the server that takes mail; nil if no route goes by mail
-	// Deliver makes one attempt; nil means a signed POST or a mail. An error that
-	// wraps [ErrRefused] or [ErrGone] is a definite no.
+	// Deliver makes one attempt, of bounded length, and ends with ctx. Required.
+	// What its error wraps decides what becomes of the letter: [ErrRefused],
+	// [ErrGone], [ErrPartly] and [RetryAfter].
 	Deliver func(ctx context.Context, r Route, l Letter) error
 	Log     *slog.Logger // nil discards
 }
@@ -47,8 +46,6 @@ type Options struct {
 // Sender delivers letters until they have arrived or are given up.
 type Sender struct {
 	o       Options
-	poster  *poster
-	mailer  *mailer
 	changed chan struct{} // the routes changed; has room for one, never closed
 
 	mu     sync.Mutex       // guards the fields below
@@ -64,18 +61,15 @@ func NewSender(o Options) *Sender {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Sender{o: o, poster: newPoster(), mailer: newMailer(o.Log), changed: make(chan struct{}, 1), wakes: map[string]chan struct{}{}}
-	if s.o.Deliver == nil {
-		s.o.Deliver = s.deliver
-	}
-	s.SetRoutes(o.Routes, o.SMTP)
+	s := &Sender{o: o, changed: make(chan struct{}, 1), wakes: map[string]chan struct{}{}}
+	s.SetRoutes(o.Routes)
 	return s
 }
 
-// SetRoutes replaces the routes and the mail server, also while Run works. A
-// route that keeps its name keeps its place in the outbox and uses what is new
-// from its next letter on; the letters of one that is gone are given up.
-func (s *Sender) SetRoutes(routes []Route, smtp *SMTP) {
+// SetRoutes replaces the routes, also while Run works. A route that keeps its
+// name keeps its place in the outbox and uses what is new from its next letter
+// on; the letters of one that is gone are given up.
+func (s *Sender) SetRoutes(routes []Route) {
 	s.mu.Lock()
 	s.routes = map[string]Route{}
 	for _, r := range routes {
@@ -84,7 +78,6 @@ func (s *Sender) SetRoutes(routes []Route, smtp *SMTP) {
 			s.wakes[r.Name] = make(chan struct{}, 1)
 		}
 	}
-	s.mailer.use(smtp)
 	s.mu.Unlock()
 	poke(s.changed)
 	s.Notify()
@@ -269,27 +262,16 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// deliver makes one attempt by the route's way.
-func (s *Sender) deliver(ctx context.Context, r Route, l Letter) error {
-	limit, by := timeout, s.poster.deliver
-	if len(r.Mail) > 0 {
-		limit, by = mailTimeout, s.mailer.deliver
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return by(ctx, r, l)
-}
-
 // send makes one attempt. done: the letter is sent or given up; else it is to
 // be tried again at next.
 func (s *Sender) send(ctx context.Context, r Route, l Letter) (next time.Time, done bool) {
 	err := s.o.Deliver(ctx, r, l)
 	// What has happened is noted even while we stop, or it would happen again.
-	noteCtx, cancelNote := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	noteCtx, cancelNote := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
 	defer cancelNote()
-	if missed, ok := errors.AsType[*missedError](err); ok {
+	if errors.Is(err, ErrPartly) {
 		// The letter is with the others: this is no reason to send it again.
-		s.o.Log.Warn("alert refused for some", "route", r.Name, "key", l.ID, "err", missed)
+		s.o.Log.Warn("alert refused for some", "route", r.Name, "key", l.ID, "err", err)
 		err = nil
 	}
 	if err == nil {

@@ -104,3 +104,37 @@ func (w Words) extent(event Event, i *detect.Incident) string {
 }
 
 func length(s string) int { return strings.Count(s, "") - 1 }
+
+// Tone is how bad the news is, for channels that have colours.
+type Tone string
+
+// The tones.
+const (
+	ToneBad     Tone = "bad"     // something is down
+	ToneWatch   Tone = "watch"   // it may be, or it is smaller
+	ToneGood    Tone = "good"    // well again
+	ToneNeutral Tone = "neutral" // to be known, no more
+)
+
+// Tag is how the subject of m begins, without brackets; "" if it has none.
+func (m Message) Tag() string {
+	s := strings.TrimPrefix(m.Subject, "[DRILL]")
+	if !strings.HasPrefix(s, "[") {
+		return ""
+	}
+	tag, _, _ := strings.Cut(s[1:], "]")
+	return tag
+}
+
+// Tone is the tone of m.
+func (m Message) Tone() Tone {
+	switch m.Tag() {
+	case tagDown:
+		return ToneBad
+	case tagOK:
+		return ToneGood
+	case tagWatch, tagPart, tagSlow, tagSite, tagISP, tagPath, tagBlind:
+		return ToneWatch
+	}
+	return ToneNeutral
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -17,16 +16,16 @@ const Tested Event = "test"
 func testLetter(r Route, now time.Time) (Letter, error) {
 	id := fmt.Sprintf("TEST-%d", now.UnixMilli())
 	at := now.UTC().Format("2006-01-02 15:04:05 UTC")
-	by := "webhook"
-	if len(r.Mail) > 0 {
-		by = "mail to " + strings.Join(r.Mail, ", ")
+	what := "a test of the alert route " + oneLine(r.Name)
+	if r.By != "" {
+		what += " (" + oneLine(r.By) + ")"
 	}
 	m := Message{
-		Schema: Schema, Event: Tested, AlertID: id, Route: r.Name, Sequence: 1, SentAs: key(id, r.Name, 1), At: now.UTC(),
+		Schema: Schema, Event: Tested, AlertID: id, Route: r.Name, Sequence: 1, SentAs: Key(id, r.Name, 1), At: now.UTC(),
 		Title: "TEST: nothing has happened", Subject: clip("["+tagTest+"] Nothing has happened: Picket tries the alert route "+oneLine(r.Name), maxTitle),
 		Finding: "Somebody asked Picket to try this way of telling people. No cloud, internet provider or site is in trouble because of this message.",
 		Lines: []Line{
-			{Label: "WHAT", Text: "a test of the alert route " + oneLine(r.Name) + " (" + oneLine(by) + ")"},
+			{Label: "WHAT", Text: what},
 			{Label: "SINCE", Text: "sent at " + at},
 			{Label: "DO NOW", Items: []string{"Nothing. If you read this, alerts arrive here."}, Numbered: true},
 		},
@@ -40,8 +39,7 @@ func testLetter(r Route, now time.Time) (Letter, error) {
 }
 
 // Test delivers a message that is clearly marked as a test on route name, now,
-// beside the outbox, and says why it did not arrive. [Remedy] says what to do
-// about it. errors.Is: [ErrNoRoute].
+// beside the outbox, and says why it did not arrive. errors.Is: [ErrNoRoute].
 func (s *Sender) Test(ctx context.Context, name string) error {
 	r, _, ok := s.route(name)
 	if !ok {

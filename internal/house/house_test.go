@@ -134,6 +134,8 @@ var bans = []struct {
 		why: "page and alerts are shown what they show; the collector asks the doors for it"},
 	{from: []string{"picket/collector/alert"}, to: []string{"picket/collector/web", "picket/collector/access", "picket/collector/inquiry"},
 		why: "an alert tells of an incident and of nothing else"},
+	{from: []string{"picket/collector/alert/channel"}, to: []string{"picket"}, but: []string{"picket/collector/alert", "picket/collector/detect"},
+		why: "a channel is handed a message, and asks nobody what it means"},
 	{from: []string{"picket/internal/vantage"}, to: []string{"picket"},
 		but: []string{"picket/internal/vantage", "picket/internal/fleet", "picket/probes"},
 		why: "what a site may conclude by itself depends on what it saw, and on nothing else"},
@@ -180,12 +182,22 @@ var doors = map[string][]string{
 	"github.com/prometheus/client_golang":      {"picket/collector/web"},
 	"github.com/kardianos/service":             {"picket/cmd/picket-agent/daemon"},
 	"github.com/spf13/cobra":                   {"picket/cmd/picket", "picket/cmd/picket-agent"},
-	"github.com/wneessen/go-mail":              {"picket/collector/alert"},
+	"github.com/wneessen/go-mail":              {"picket/collector/alert/channel"},
 	"golang.org/x/crypto/argon2":               {"picket/collector/access"},
 	"golang.org/x/crypto/acme":                 {"picket/collector"},
 	"golang.org/x/term":                        {"picket/cmd/picket"},
 	"google.golang.org/protobuf":               {"picket/internal/uplink"},
 	"github.com/klauspost/compress":            {"picket/internal/uplink", "picket/collector/influx"},
+}
+
+// TestAnAlertDoesNotKnowItsWay holds what a ban on a tree cannot: the channels
+// are under the alerts, and the arrow between them points up.
+func TestAnAlertDoesNotKnowItsWay(t *testing.T) {
+	for _, p := range list(t, "./collector/alert") {
+		if slices.Contains(p.Imports, "picket/collector/alert/channel") {
+			t.Errorf("%s imports its channels: what is told must not depend on how it goes", p.ImportPath)
+		}
+	}
 }
 
 func TestEachLibraryHasOneDoor(t *testing.T) {

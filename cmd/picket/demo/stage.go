@@ -18,7 +18,7 @@ import (
 
 	"picket/agent"
 	"picket/collector"
-	"picket/collector/alert"
+	"picket/collector/alert/channel"
 	"picket/collector/config"
 	"picket/collector/web"
 	"picket/internal/identity"
@@ -177,7 +177,7 @@ func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := time.Now()
-	if err := alert.Verify(in.secret, r.Header, body, now, time.Minute); err != nil {
+	if err := channel.Verify(in.secret, r.Header, body, now, time.Minute); err != nil {
 		http.Error(w, "signature refused", http.StatusForbidden)
 		return
 	}

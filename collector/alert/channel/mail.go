@@ -1,17 +1,17 @@
-package alert
+package channel
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 
 	mail "github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
+
+	"picket/collector/alert"
 )
 
 // maxPartial is how many letters are remembered that some recipients have and
@@ -20,15 +20,13 @@ const maxPartial = 256
 
 // mailer delivers letters by mail, one connection each.
 type mailer struct {
-	log *slog.Logger
-
 	mu      sync.Mutex                 // guards the fields below
 	server  *SMTP                      // nil: none
 	partial map[string]map[string]bool // by letter: who has it already
 }
 
-func newMailer(log *slog.Logger) *mailer {
-	return &mailer{log: log, partial: map[string]map[string]bool{}}
+func newMailer() *mailer {
+	return &mailer{partial: map[string]map[string]bool{}}
 }
 
 // use replaces the mail server.
@@ -42,6 +40,9 @@ func (m *mailer) use(server *SMTP) {
 // for good.
 type missedError struct{ who []string }
 
+// Is marks it for the sender: the letter is with the others.
+func (e *missedError) Is(target error) bool { return target == alert.ErrPartly }
+
 func (e *missedError) Error() string {
 	return "the mail server refuses some of the recipients: " + strings.Join(e.who, "; ")
 }
@@ -52,21 +53,27 @@ type nobodyError struct{ error }
 
 func (e *nobodyError) Unwrap() error { return e.error }
 
-// deliver makes one attempt to bring l to all of r's recipients. One that is
+func (w Mail) deliver(ctx context.Context, d *Deliverer, l alert.Letter) error {
+	message, err := read(l)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
+	defer cancel()
+	return d.mailer.deliver(ctx, w.Recipients, l.ID, message)
+}
+
+// deliver makes one attempt to bring a letter to all recipients. One that is
 // refused for good does not keep it from the others (then the error is a
 // [*missedError]); one that is asked to wait is tried again alone.
-func (m *mailer) deliver(ctx context.Context, r Route, l Letter) error {
+func (m *mailer) deliver(ctx context.Context, recipients []string, id string, message alert.Message) error {
 	m.mu.Lock()
-	server, have := m.server, m.partial[l.ID]
+	server, have := m.server, m.partial[id]
 	m.mu.Unlock()
 	if server == nil {
 		return ErrNoSMTP
 	}
-	var message Message
-	if err := json.Unmarshal(l.Body, &message); err != nil {
-		return refused("the letter cannot be read: %v", err)
-	}
-	msg, err := newMail(message, server.From, r.Mail)
+	msg, err := newMail(message, server.From, recipients)
 	if err != nil {
 		return err
 	}
@@ -75,12 +82,12 @@ func (m *mailer) deliver(ctx context.Context, r Route, l Letter) error {
 		return err
 	}
 	defer end()
-	to := slices.DeleteFunc(slices.Clone(r.Mail), func(a string) bool { return have[a] })
+	to := slices.DeleteFunc(slices.Clone(recipients), func(a string) bool { return have[a] })
 	took, err := hand(client, msg, to)
 	if nobody, ok := errors.AsType[*nobodyError](err); ok && len(have) > 0 {
 		err = &missedError{[]string{nobody.Error()}} // the others have it
 	}
-	m.remember(l.ID, took, err)
+	m.remember(id, took, err)
 	if err == nil || len(took) > 0 {
 		goodbye(client)
 	}
@@ -161,7 +168,7 @@ func hand(client *smtp.Client, msg *mail.Msg, to []string) (took []string, err e
 // judged words a reply, and marks it if it is a definite no.
 func judged(what string, err error) error {
 	if definite(err) {
-		return fmt.Errorf("%w: %w", ErrRefused, reply(what, err))
+		return fmt.Errorf("%w: %w", alert.ErrRefused, reply(what, err))
 	}
 	return reply(what, err)
 }

@@ -1,4 +1,4 @@
-package alert
+package channel
 
 import (
 	"context"
@@ -9,9 +9,11 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"picket/collector/alert"
 )
 
-// Remedy says what a person can do about an error of [Sender.Test]; "" if the
+// Remedy says what a person can do about an error of [alert.Sender.Test]; "" if the
 // error says it all.
 func Remedy(err error) string {
 	if _, ok := errors.AsType[*missedError](err); ok {
@@ -33,7 +35,7 @@ func Remedy(err error) string {
 	switch {
 	case err == nil:
 		return ""
-	case errors.Is(err, ErrNoRoute):
+	case errors.Is(err, alert.ErrNoRoute):
 		return "picket notify routes lists them"
 	case errors.Is(err, ErrNoSMTP):
 		return "add smtp: to the configuration and apply it"
@@ -49,9 +51,9 @@ func Remedy(err error) string {
 		return "nothing listens there: check host and port, and that the receiver runs"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return "check host and port, and that a firewall lets this machine reach it (many networks block port 25)"
-	case errors.Is(err, ErrRefused) && strings.Contains(err.Error(), "mail server does not take mail from"):
+	case errors.Is(err, alert.ErrRefused) && strings.Contains(err.Error(), "mail server does not take mail from"):
 		return "set smtp.from to an address that this server lets the user send from"
-	case errors.Is(err, ErrRefused) && strings.Contains(err.Error(), "for nobody"):
+	case errors.Is(err, alert.ErrRefused) && strings.Contains(err.Error(), "for nobody"):
 		return "correct the addresses in the route's mail list"
 	}
 	return ""

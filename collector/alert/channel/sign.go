@@ -1,4 +1,4 @@
-package alert
+package channel
 
 import (
 	"crypto/hmac"

@@ -1,10 +1,12 @@
-package alert
+package channel
 
 import (
 	"errors"
 	"net/http"
 	"testing"
 	"time"
+
+	"picket/collector/alert"
 )
 
 func TestVerify(t *testing.T) {
@@ -65,22 +67,13 @@ func TestAnswersOfReceivers(t *testing.T) {
 		switch {
 		case err == nil:
 			got = ""
-		case errors.Is(err, ErrGone):
+		case errors.Is(err, alert.ErrGone):
 			got = "gone"
-		case errors.Is(err, ErrRefused):
+		case errors.Is(err, alert.ErrRefused):
 			got = "no"
 		}
 		if got != want {
 			t.Errorf("%d: %q, want %q", code, got, want)
 		}
-		if got == "later" {
-			now := time.Unix(0, 0)
-			if next, dead := verdict(Letter{Created: now}, err, now); dead || next.Sub(now) != 2*time.Minute {
-				t.Errorf("%d: again in %v", code, next.Sub(now))
-			}
-		}
-	}
-	if next, _ := verdict(Letter{}, retryAfter{errors.New("x"), 99 * time.Hour}, time.Unix(0, 0)); next.After(time.Unix(3601, 0)) {
-		t.Error("a receiver may not silence us for days")
 	}
 }

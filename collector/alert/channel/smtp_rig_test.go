@@ -1,4 +1,4 @@
-package alert_test
+package channel_test
 
 import (
 	"bufio"
@@ -22,7 +22,7 @@ import (
 	"testing"
 	"time"
 
-	"picket/collector/alert"
+	"picket/collector/alert/channel"
 )
 
 // mood is how the mail server of a test behaves.
@@ -116,8 +116,8 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 }
 
 // client is how a collector that is set up well reaches s.
-func (s *mailServer) client(security string) *alert.SMTP {
-	return &alert.SMTP{Host: "127.0.0.1", Port: s.addr.Port, From: "Picket <picket@msp.example>", Security: security, RootCAs: s.pool,
+func (s *mailServer) client(security string) *channel.SMTP {
+	return &channel.SMTP{Host: "127.0.0.1", Port: s.addr.Port, From: "Picket <picket@msp.example>", Security: security, RootCAs: s.pool,
 		Username: mailUser, Password: func() ([]byte, error) { return []byte(mailSecret), nil }, Hello: "collector.msp.example"}
 }
 

@@ -1,4 +1,4 @@
-package alert_test
+package channel_test
 
 import (
 	"context"
@@ -12,23 +12,27 @@ import (
 	"time"
 
 	"picket/collector/alert"
+	"picket/collector/alert/channel"
 )
 
 var both = []string{"ana@msp.example", "desk@msp.example"}
 
+func desk() ways { return ways{"desk": channel.Mail{Recipients: both}} }
+
 // post writes one letter about an incident to a route by mail and returns the
 // outbox; the sender runs until the test ends.
-func post(t *testing.T, server *alert.SMTP, log *slog.Logger) (*memory, *alert.Sender, alert.Letter) {
+func post(t *testing.T, server *channel.SMTP, log *slog.Logger) (*memory, *alert.Sender, alert.Letter) {
 	t.Helper()
-	routes := []alert.Route{{Name: "desk", Mail: both}}
+	way := desk()
 	i := incident("01JA")
-	letters, err := alert.NewPlanner(alert.PlannerOptions{Routes: routes}).Plan(i.Opened, i)
+	letters, err := alert.NewPlanner(alert.PlannerOptions{Routes: way.routes()}).Plan(i.Opened, i)
 	if err != nil || len(letters) != 1 {
 		t.Fatalf("%d letters, %v", len(letters), err)
 	}
 	box := &memory{}
 	box.add(letters[0])
-	s, _ := run(t, alert.Options{Outbox: box, Routes: routes, SMTP: server, Log: log})
+	s, _ := sender(way, server, box, log)
+	run(t, s)
 	return box, s, letters[0]
 }
 
@@ -45,18 +49,18 @@ func TestAMailArrives(t *testing.T) {
 		security, auth string
 		m              mood
 	}{
-		{alert.StartTLS, "PLAIN LOGIN", mood{auth: "PLAIN LOGIN"}},
-		{alert.StartTLS, "LOGIN", mood{auth: "LOGIN"}},
+		{channel.StartTLS, "PLAIN LOGIN", mood{auth: "PLAIN LOGIN"}},
+		{channel.StartTLS, "LOGIN", mood{auth: "LOGIN"}},
 		{"", "PLAIN", mood{auth: "PLAIN"}},
-		{alert.TLS, "PLAIN", mood{auth: "PLAIN", tls: true, noTLS: true}},
-		{alert.Plain, "PLAIN on loopback", mood{auth: "PLAIN", noTLS: true}},
+		{channel.TLS, "PLAIN", mood{auth: "PLAIN", tls: true, noTLS: true}},
+		{channel.Plain, "PLAIN on loopback", mood{auth: "PLAIN", noTLS: true}},
 	} {
 		t.Run(c.security+" "+c.auth, func(t *testing.T) {
 			server := serveMail(t, c.m)
 			box, _, l := post(t, server.client(c.security), nil)
 			m := server.wait(t)
 			box.waitFor(t, func(e *entry) bool { return e.sent })
-			if m.user != mailUser || m.secure != (c.security != alert.Plain) || !slices.Equal(m.to, both) || !strings.HasPrefix(m.from, "FROM:<picket@msp.example>") {
+			if m.user != mailUser || m.secure != (c.security != channel.Plain) || !slices.Equal(m.to, both) || !strings.HasPrefix(m.from, "FROM:<picket@msp.example>") {
 				t.Errorf("got %+v", m)
 			}
 			h, text, html := m.read(t)
@@ -81,7 +85,7 @@ func TestAMailArrives(t *testing.T) {
 // on the way who does, gets neither password nor mail.
 func TestAPasswordIsNotSentInTheClear(t *testing.T) {
 	server := serveMail(t, mood{auth: "PLAIN LOGIN", noTLS: true})
-	box, _, _ := post(t, server.client(alert.StartTLS), nil)
+	box, _, _ := post(t, server.client(channel.StartTLS), nil)
 	box.waitFor(t, func(e *entry) bool { return e.Attempts == 1 })
 	if mails, _, logins := server.count(); mails > 0 || len(logins) > 0 || !strings.Contains(box.all[0].err, "no encryption") {
 		t.Errorf("%d mails, logins %q, error %q", mails, logins, box.all[0].err)
@@ -90,7 +94,7 @@ func TestAPasswordIsNotSentInTheClear(t *testing.T) {
 
 func TestACertificateOfSomebodyElseIsNotTrusted(t *testing.T) {
 	server := serveMail(t, mood{auth: "PLAIN"})
-	other := server.client(alert.StartTLS)
+	other := server.client(channel.StartTLS)
 	_, other.RootCAs = certificate(t)
 	box, _, _ := post(t, other, nil)
 	box.waitFor(t, func(e *entry) bool { return e.Attempts == 1 })
@@ -124,14 +128,14 @@ func TestWhatMailServersSay(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := serveMail(t, c.m)
-			client := server.client(alert.StartTLS)
+			client := server.client(channel.StartTLS)
 			client.Password = func() ([]byte, error) { return []byte(c.password), nil }
-			s := alert.NewSender(alert.Options{Outbox: &memory{}, Routes: []alert.Route{{Name: "desk", Mail: both}}, SMTP: client})
+			s, _ := sender(desk(), client, &memory{}, nil)
 			err := s.Test(t.Context(), "desk")
 			if err == nil || errors.Is(err, alert.ErrRefused) != c.definite || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("got %v", err)
 			}
-			if text := err.Error() + alert.Remedy(err); strings.Contains(text, c.password) || strings.Contains(text, "c0rrect") {
+			if text := err.Error() + channel.Remedy(err); strings.Contains(text, c.password) || strings.Contains(text, "c0rrect") {
 				t.Errorf("a secret was told: %s", text)
 			}
 			if mails, _, _ := server.count(); mails > 0 {
@@ -150,15 +154,15 @@ func TestOneWrongAddressDoesNotSilenceTheOthers(t *testing.T) {
 		return ""
 	}})
 	var log strings.Builder
-	box, s, l := post(t, server.client(alert.StartTLS), slog.New(slog.NewTextHandler(&log, nil)))
+	box, s, l := post(t, server.client(channel.StartTLS), slog.New(slog.NewTextHandler(&log, nil)))
 	m := server.wait(t)
 	box.waitFor(t, func(e *entry) bool { return e.sent })
 	if !slices.Equal(m.to, both[1:]) || l.Route != "desk" {
 		t.Errorf("went to %q", m.to)
 	}
 	err := s.Test(t.Context(), "desk")
-	if err == nil || !strings.Contains(err.Error(), both[0]) || !strings.Contains(alert.Remedy(err), "the others have it") {
-		t.Errorf("the test says %v (%s)", err, alert.Remedy(err))
+	if err == nil || !strings.Contains(err.Error(), both[0]) || !strings.Contains(channel.Remedy(err), "the others have it") {
+		t.Errorf("the test says %v (%s)", err, channel.Remedy(err))
 	}
 }
 
@@ -170,7 +174,7 @@ func TestWhoHasItDoesNotGetItAgain(t *testing.T) {
 		}
 		return ""
 	}})
-	box, s, l := post(t, server.client(alert.StartTLS), nil)
+	box, s, l := post(t, server.client(channel.StartTLS), nil)
 	first := server.wait(t)
 	box.waitFor(t, func(e *entry) bool { return e.Attempts == 1 })
 	again(t, box, s, l)
@@ -200,7 +204,7 @@ func TestARefusedSenderIsNoDelivery(t *testing.T) {
 			}
 			return ""
 		}})
-	box, s, l := post(t, server.client(alert.StartTLS), nil)
+	box, s, l := post(t, server.client(channel.StartTLS), nil)
 	server.wait(t)
 	box.waitFor(t, func(e *entry) bool { return e.Attempts == 1 })
 	again(t, box, s, l)
@@ -216,7 +220,7 @@ func TestARefusedSenderIsNoDelivery(t *testing.T) {
 // it delivers twice, and a mailbox tells by the Message-ID.
 func TestAMailIsTheSameOnEveryTry(t *testing.T) {
 	server := serveMail(t, mood{auth: "PLAIN"})
-	box, s, l := post(t, server.client(alert.StartTLS), nil)
+	box, s, l := post(t, server.client(channel.StartTLS), nil)
 	first := server.wait(t)
 	box.waitFor(t, func(e *entry) bool { return e.sent })
 	again(t, box, s, l)
@@ -232,7 +236,7 @@ func TestAMailIsTheSameOnEveryTry(t *testing.T) {
 // for a mail server.
 func TestAServerThatHangsIsLeftWhenWeStop(t *testing.T) {
 	server := serveMail(t, mood{silent: true})
-	s := alert.NewSender(alert.Options{Outbox: &memory{}, Routes: []alert.Route{{Name: "desk", Mail: both}}, SMTP: server.client(alert.StartTLS)})
+	s, _ := sender(desk(), server.client(channel.StartTLS), &memory{}, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(100*time.Millisecond, cancel)
 	if err := s.Test(ctx, "desk"); !errors.Is(err, context.Canceled) {
@@ -240,16 +244,15 @@ func TestAServerThatHangsIsLeftWhenWeStop(t *testing.T) {
 	}
 	ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if err := s.Test(ctx, "desk"); err == nil || !strings.Contains(alert.Remedy(err), "firewall") {
-		t.Errorf("too slow: %v, remedy %q", err, alert.Remedy(err))
+	if err := s.Test(ctx, "desk"); err == nil || !strings.Contains(channel.Remedy(err), "firewall") {
+		t.Errorf("too slow: %v, remedy %q", err, channel.Remedy(err))
 	}
 }
 
 func TestATestCannotBeTakenForAnAlert(t *testing.T) {
 	server := serveMail(t, mood{auth: "PLAIN"})
 	hook := listen(t, nil)
-	s := alert.NewSender(alert.Options{Outbox: &memory{}, SMTP: server.client(alert.StartTLS), Routes: []alert.Route{
-		{Name: "desk", Mail: both}, {Name: "page", URL: hook.URL, Secret: withSecret}}})
+	s, _ := sender(ways{"desk": channel.Mail{Recipients: both}, "page": page(hook.URL)["page"]}, server.client(channel.StartTLS), &memory{}, nil)
 	for _, route := range []string{"desk", "page"} {
 		if err := s.Test(t.Context(), route); err != nil {
 			t.Errorf("%s: %v", route, err)
@@ -271,9 +274,11 @@ func TestNewRoutesCountWhileTheSenderWorks(t *testing.T) {
 	server := serveMail(t, mood{auth: "PLAIN"})
 	hook := listen(t, nil)
 	box := &memory{}
-	s, _ := run(t, alert.Options{Outbox: box, Routes: []alert.Route{{Name: "page", URL: "http://127.0.0.1:1/gone", Secret: withSecret}}})
+	s, d := sender(page("http://127.0.0.1:1/gone"), nil, box, nil)
+	run(t, s)
+	use := func(w ways) { d.Use(w, server.client(channel.StartTLS)); s.SetRoutes(w.routes()) }
 	// The route gets another way, and another one appears.
-	s.SetRoutes([]alert.Route{{Name: "page", URL: hook.URL, Secret: withSecret}, {Name: "desk", Mail: both}}, server.client(alert.StartTLS))
+	use(ways{"page": page(hook.URL)["page"], "desk": channel.Mail{Recipients: both}})
 	body := func(route string) alert.Letter {
 		b, _ := json.Marshal(alert.Message{Schema: alert.Schema, AlertID: "x", Route: route, Sequence: 1, SentAs: "x." + route + ".1", Title: "t"})
 		return alert.Letter{ID: "x." + route + ".1", Incident: "x", Route: route, Body: b, Created: time.Now()}
@@ -293,7 +298,7 @@ func TestNewRoutesCountWhileTheSenderWorks(t *testing.T) {
 	box.add(late)
 	s.Notify()
 	box.waitFor(t, func(*entry) bool { return box.all[2].Attempts > 0 })
-	s.SetRoutes([]alert.Route{{Name: "desk", Mail: both}}, server.client(alert.StartTLS))
+	use(desk())
 	box.waitFor(t, func(*entry) bool { return box.all[2].dead })
 	if !strings.Contains(box.all[2].err, "no longer configured") {
 		t.Errorf("got %q", box.all[2].err)

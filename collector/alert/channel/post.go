@@ -1,4 +1,4 @@
-package alert
+package channel
 
 import (
 	"bytes"
@@ -10,12 +10,14 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"picket/collector/alert"
 )
 
 // maxAnswer is how much of a receiver's answer is read, and thrown away.
 const maxAnswer = 64 << 10
 
-// poster delivers letters by signed POST.
+// poster delivers letters by POST.
 type poster struct{ client *http.Client }
 
 func newPoster() *poster {
@@ -29,23 +31,32 @@ func newPoster() *poster {
 	}}
 }
 
-// deliver makes one attempt. Its errors name neither URL nor secret.
-func (p *poster) deliver(ctx context.Context, r Route, l Letter) error {
-	if r.Secret == nil {
+func (w Webhook) deliver(ctx context.Context, d *Deliverer, l alert.Letter) error {
+	if w.Secret == nil {
 		return errors.New("the route has no secret to sign with")
 	}
-	secret, err := r.Secret()
+	secret, err := w.Secret()
 	if err != nil {
 		return fmt.Errorf("read the route's secret: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL, bytes.NewReader(l.Body))
+	return d.poster.post(ctx, w.URL, l.Body, map[string]string{
+		SignatureHeader:   Sign(secret, l.Body, time.Now()),
+		IdempotencyHeader: l.ID,
+	})
+}
+
+// post makes one attempt to bring JSON to a URL. Its errors name neither the
+// URL nor what is in the header.
+func (p *poster) post(ctx context.Context, to string, body []byte, header map[string]string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
 		return errors.New("the route's URL cannot be used")
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "Picket")
-	req.Header.Set(SignatureHeader, Sign(secret, l.Body, time.Now()))
-	req.Header.Set(IdempotencyHeader, l.ID)
+	for key, value := range header {
+		req.Header.Set(key, value)
+	}
 	resp, err := p.client.Do(req)
 	if err != nil {
 		if e, ok := errors.AsType[*url.Error](err); ok {
@@ -65,13 +76,13 @@ func answer(resp *http.Response) error {
 	case code >= 200 && code < 300:
 		return nil
 	case code == http.StatusGone:
-		return fmt.Errorf("%w: the receiver answers 410", ErrGone)
+		return fmt.Errorf("%w: the receiver answers 410", alert.ErrGone)
 	case code >= 300 && code < 400:
 		return refused("the receiver redirects (%d), which is not followed: put the final URL into the route", code)
 	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500:
 		err := fmt.Errorf("the receiver answers %d", code)
 		if wait := retryAfterOf(resp.Header.Get("Retry-After")); wait > 0 {
-			return retryAfter{err, wait}
+			return alert.RetryAfter(err, wait)
 		}
 		return err
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:

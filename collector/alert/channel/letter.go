@@ -1,4 +1,4 @@
-package alert
+package channel
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	mail "github.com/wneessen/go-mail"
+
+	"picket/collector/alert"
 )
 
 // letterHTML is a mail as HTML: everything inline, no picture, no script, no
@@ -24,8 +26,8 @@ var letterHTML string
 // newMail writes m as a mail to the recipients. It is made from the letter
 // alone, so that every try sends the same bytes under the same Message-ID; the
 // letters of one incident and route refer to the first of them, which is what
-// mail programs draw threads from. Its errors wrap [ErrRefused].
-func newMail(m Message, from string, to []string) (*mail.Msg, error) {
+// mail programs draw threads from. Its errors wrap [alert.ErrRefused].
+func newMail(m alert.Message, from string, to []string) (*mail.Msg, error) {
 	sender, err := netmail.ParseAddress(from)
 	if err != nil {
 		return nil, refused("the sender's address cannot be used: %v", err)
@@ -38,7 +40,7 @@ func newMail(m Message, from string, to []string) (*mail.Msg, error) {
 	}
 	_, domain, _ := strings.Cut(sender.Address, "@")
 	var html bytes.Buffer
-	if err := m.html(&html); err != nil {
+	if err := asHTML(m, &html); err != nil {
 		return nil, refused("the mail cannot be written: %v", err)
 	}
 	sum := sha256.Sum256([]byte(m.SentAs))
@@ -55,7 +57,7 @@ func newMail(m Message, from string, to []string) (*mail.Msg, error) {
 	msg.SetDateWithValue(m.At)
 	msg.SetMessageIDWithValue(messageID(m.SentAs, domain))
 	if m.Sequence > 1 {
-		first := "<" + messageID(key(m.AlertID, m.Route, 1), domain) + ">"
+		first := "<" + messageID(alert.Key(m.AlertID, m.Route, 1), domain) + ">"
 		msg.SetGenHeader(mail.HeaderInReplyTo, first)
 		msg.SetGenHeader(mail.HeaderReferences, first)
 	}
@@ -96,29 +98,28 @@ func messageID(key, domain string) string {
 	return "picket." + key + "@" + domain
 }
 
-// html writes m as HTML. Everything in it is escaped by the template.
-func (m Message) html(w *bytes.Buffer) error {
+// asHTML writes m as HTML. Everything in it is escaped by the template.
+func asHTML(m alert.Message, w *bytes.Buffer) error {
 	page, err := template.New("letter").Parse(letterHTML)
 	if err != nil {
 		return fmt.Errorf("read the embedded letter: %w", err)
 	}
-	tag, _, _ := strings.Cut(strings.TrimPrefix(m.Subject, "["), "]")
 	return page.Execute(w, struct {
-		Message
+		alert.Message
 		Tag    string
 		Colour template.CSS
-	}{m, tag, template.CSS(tagColour(tag))})
+	}{m, m.Tag(), template.CSS(colour(m.Tone()))})
 }
 
-// tagColour is the ground of a tag; white on each of them has a contrast of
-// more than 4.5.
-func tagColour(tag string) string {
-	switch tag {
-	case tagDown:
+// colour is the ground of a tag; white on each of them has a contrast of more
+// than 4.5.
+func colour(t alert.Tone) string {
+	switch t {
+	case alert.ToneBad:
 		return "#b3261e"
-	case tagOK:
+	case alert.ToneGood:
 		return "#1b6e3c"
-	case tagWatch, tagSite, tagISP, tagPath, tagBlind:
+	case alert.ToneWatch:
 		return "#8a4b00"
 	}
 	return "#3d4f6b"
