@@ -176,7 +176,8 @@ const restoreGap = 1000
 // Numbers that were given away after the copy was made (of configurations and
 // networks; records in a spool may name them) are not given to others: the next
 // ones come from further on. Login sessions end, since one that was ended after
-// the copy would live again. The trail says from when the copy was.
+// the copy would live again; for the same reason silences end: one too many
+// alerts is better than one too few. The trail says from when the copy was.
 func (s *Store) Restored(ctx context.Context, by string, made, now time.Time) error {
 	return s.update(ctx, "go on from a copy", func(tx *sql.Tx) error {
 		for _, table := range []string{"configs", "networks"} {
@@ -186,6 +187,9 @@ func (s *Store) Restored(ctx context.Context, by string, made, now time.Time) er
 			}
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions`); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE silences SET ended = ?1, ender = 'store.restore' WHERE ended = 0 AND expires > ?1`, millis(now)); err != nil {
 			return err
 		}
 		return audit(ctx, tx, Entry{At: now, Actor: cmp.Or(by, "operator"), Action: "store.restore",

@@ -1,8 +1,8 @@
 // Package store is the collector's memory and SQLite's only door: enrolment
 // (clients, sites, agents, join tokens), people (users, their logins, API
 // tokens), networks, applied configs, how far each agent's results have been
-// taken, rollups, incidents, the alert outbox, provider notices and the audit
-// trail. One file, one process, no server to run beside it.
+// taken, rollups, incidents, what people did with them, silences, the alert
+// outbox, provider notices and the audit trail. One file, one process, no server to run beside it.
 //
 // The package knows nothing of detection, alerts or YAML: an incident, a
 // message and a config file are documents to it. What it does know is which
@@ -69,7 +69,7 @@
 // (VACUUM INTO), so the copy is one moment and commits go on. Who goes on from
 // a copy calls [Store.Restored] once, because the world has moved on since it
 // was made: numbers given away after it must not be given to others, and
-// logins ended after it must not live again. Marks are as old as the copy: what
+// logins and silences ended after it must not live again. Marks are as old as the copy: what
 // agents delivered after it and deleted is gone, and counts as lost.
 //
 // # People
@@ -78,11 +78,16 @@
 // the package holds by itself: rights that are taken away end the logins that
 // had them, in the same transaction.
 //
+// Who took an incident on first, and when each client was first told of it, can
+// never be changed: response times are made of them, and nobody can find them
+// out afterwards. The same holds for planned work: a maintenance window is kept
+// as it was applied, with what it covered, also when the file says otherwise later.
+//
 // # Sizes
 //
 // Rollups are per check and vantage region, never per agent, so they grow with
 // what is watched and not with who watches: a row is about 40 bytes. Minutes
-// are kept for 14 days, hours and the audit trail for 13 months ([Store.Prune]). Quantile sketches
+// are kept for 14 days, hours, silences and the audit trail for 13 months ([Store.Prune]). Quantile sketches
 // are not here yet; the rows have count, sum, minimum and maximum.
 //
 // Times are stored as Unix milliseconds, 0 meaning "never". Runs are random

@@ -149,10 +149,10 @@ func (s *Store) Rollups(ctx context.Context, q RollupQuery) ([]Rollup, error) {
 func micros(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
 
 // Pruned counts deleted rows.
-type Pruned struct{ Minutes, Hours, Marks, Messages, Requests, Logins, Entries int64 }
+type Pruned struct{ Minutes, Hours, Marks, Messages, Requests, Logins, Entries, Silences int64 }
 
 // Prune deletes what has had its time: minutes after 14 days, hours, the marks
-// of runs that ended and the audit trail after 13 months, messages that are done
+// of runs that ended, the audit trail and silences after 13 months, messages that are done
 // after 90 days, requests to join after 14, logins when they expire. It works in slices of an hour of
 // rollups each, so that commits wait milliseconds. Call it about hourly.
 func (s *Store) Prune(ctx context.Context, now time.Time) (Pruned, error) {
@@ -179,6 +179,7 @@ func (s *Store) Prune(ctx context.Context, now time.Time) (Pruned, error) {
 			{&p.Requests, `DELETE FROM requests WHERE made <= ?`, millis(now.Add(-requestLife))},
 			{&p.Logins, `DELETE FROM sessions WHERE expires <= ?`, millis(now)},
 			{&p.Entries, `DELETE FROM audit WHERE at < ?`, old},
+			{&p.Silences, `DELETE FROM silences WHERE expires < ?`, old},
 		} {
 			res, err := tx.ExecContext(ctx, d.query, d.before)
 			if err != nil {
