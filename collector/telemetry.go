@@ -149,7 +149,7 @@ func incidentPoint(i detect.Incident) influx.Incident {
 	return influx.Incident{
 		ID: i.ID, Kind: string(i.Kind), Provider: i.Provider, Service: i.Service, Region: i.Region, Client: i.Client,
 		Title: i.Title, State: string(i.State), Confidence: string(i.Confidence), Severity: string(i.Severity), Layer: i.Layer,
-		Start: i.Started, End: i.Resolved, Detect: detectTime(i), SupersededBy: i.SupersededBy, Opened: i.Opened,
+		Start: i.Started, End: i.Resolved, Detect: detectTime(i), Drill: i.Drill, SupersededBy: i.SupersededBy, Opened: i.Opened,
 	}
 }
 

@@ -49,6 +49,8 @@ func doNow(event Event, i *detect.Incident) []string {
 		return []string{"Nobody watches it any more, so nobody knows how it is now: close the ticket, or look for yourself."}
 	case event == Resolved && i.Reason.Code == detect.Maintained:
 		return []string{"It is in maintenance now and not judged: close the ticket. What still fails afterwards is told anew."}
+	case event == Resolved && i.Drill:
+		return []string{"Close the ticket that the drill opened, if it did. How fast you were told: picket drill list."}
 	case event == Resolved:
 		return []string{"Tell those who were told that it is over.", "Close the ticket."}
 	}

@@ -35,6 +35,7 @@ func (w Words) lines(event Event, i *detect.Incident, now time.Time) []Line {
 		}
 	}
 	over := event == Resolved
+	add(drillLine(i))
 	if !over {
 		add(Line{Label: "WHO", Text: w.who(i)})
 	}

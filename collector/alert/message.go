@@ -65,6 +65,11 @@ type Message struct {
 	Recovered time.Time `json:"recovered,omitzero"`
 	Resolved  time.Time `json:"resolved,omitzero"`
 
+	// Drill: nothing has happened, somebody plays an outage. DrillClients: and wants
+	// clients to be told, too.
+	Drill        bool `json:"drill,omitempty"`
+	DrillClients bool `json:"drill_clients,omitempty"`
+
 	SupersededBy string            `json:"superseded_by,omitempty"`
 	Evidence     []detect.Evidence `json:"evidence,omitempty"` // at most 20, failing sites first
 	MoreEvidence int               `json:"more_evidence,omitempty"`
@@ -85,7 +90,7 @@ func (w Words) compose(d Decision, told Told, i *detect.Incident, route string, 
 		State: i.State, Confidence: i.Confidence, Severity: i.Severity, Layer: i.Layer, Cause: i.Cause, ReasonCode: i.Reason.Code,
 		DownSites: i.DownSites, Sites: i.Sites, DownISPs: i.DownNetworks, ISPs: i.Networks, LineDown: i.LineDown, Again: i.Again,
 		Started: i.Started, Opened: i.Opened, Confirmed: i.Confirmed, Recovered: i.Recovered, Resolved: i.Resolved,
-		SupersededBy: i.SupersededBy, Evidence: evidence[:len(evidence)-more], MoreEvidence: more,
+		Drill: i.Drill, DrillClients: i.DrillClients, SupersededBy: i.SupersededBy, Evidence: evidence[:len(evidence)-more], MoreEvidence: more,
 	}
 	body, err := json.Marshal(m)
 	if err != nil {

@@ -62,7 +62,7 @@ func tag(event Event, i *detect.Incident) string {
 // tag, what it is about, how many see it or how long it lasted, and the
 // incident's id, by which ticket systems find the ticket.
 func (w Words) Subject(event Event, i *detect.Incident) string {
-	head := "[" + tag(event, i) + "] "
+	head := drillSubject(i) + "[" + tag(event, i) + "] "
 	switch {
 	case event == Updated:
 		head += cmp.Or(i.Confidence.Word(), "Possible") + ": "
@@ -95,6 +95,8 @@ func (w Words) extent(event Event, i *detect.Incident) string {
 		return " - no longer watched"
 	case event == Resolved && i.Reason.Code == detect.Maintained:
 		return " - in maintenance"
+	case event == Resolved && i.Reason.Code == detect.DrillEnded:
+		return " - the drill was ended"
 	case event == Resolved && !end.IsZero():
 		return " - over after " + Span(end.Sub(cmp.Or(i.Started, i.Opened)))
 	case event == Resolved || i.Kind == detect.KindSite || i.Sites == 0:
@@ -126,8 +128,11 @@ func (m Message) Tag() string {
 	return tag
 }
 
-// Tone is the tone of m.
+// Tone is the tone of m. A drill never looks like trouble, whatever is played.
 func (m Message) Tone() Tone {
+	if m.Drill {
+		return ToneNeutral
+	}
 	switch m.Tag() {
 	case tagDown:
 		return ToneBad

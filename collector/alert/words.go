@@ -50,7 +50,7 @@ func (w Words) Title(event Event, i *detect.Incident) string {
 	if word != "" {
 		title = word + ": " + title
 	}
-	return clip(title, maxTitle)
+	return clip(drillTitle(i)+title, maxTitle)
 }
 
 // unjudged says whether an incident ended because nobody judges it any more,
@@ -63,6 +63,8 @@ func unjudged(i *detect.Incident) bool {
 func finding(event Event, i *detect.Incident) string {
 	s := oneLine(i.Summary)
 	switch {
+	case i.Drill:
+		return drillFinding(event, i, s)
 	case event != Resolved || i.SupersededBy != "" || s == "":
 		return s
 	case i.Reason.Code == detect.Unwatched:

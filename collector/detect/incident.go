@@ -143,10 +143,11 @@ const (
 	AllSilent     Code = "all_silent"     // every site fell silent: the server's own line or host
 	Stopped       Code = "stopped"        // agents said goodbye and stayed away
 
-	Healthy    Code = "healthy"    // recovered and stayed so
-	Superseded Code = "superseded" // another incident explains it
-	Unwatched  Code = "unwatched"  // its targets or its site are no longer watched
-	Maintained Code = "maintained" // all of it is in a maintenance window
+	Healthy    Code = "healthy"     // recovered and stayed so
+	Superseded Code = "superseded"  // another incident explains it
+	Unwatched  Code = "unwatched"   // its targets or its site are no longer watched
+	Maintained Code = "maintained"  // all of it is in a maintenance window
+	DrillEnded Code = "drill_ended" // it was a drill, which was ended before it had played out; the engine never says so
 )
 
 // Reason says why a decision fell as it did: a code for machines, the counts
@@ -242,6 +243,9 @@ type Incident struct {
 	// Drill marks a simulated outage. The engine never sets it: who plays the drill
 	// does, on everything that comes of it.
 	Drill bool `json:"drill,omitempty"`
+	// DrillClients: clients are to see and hear of this drill, too. Without it they
+	// do not: what is for clients leaves out an incident with Drill alone.
+	DrillClients bool `json:"drill_clients,omitempty"`
 
 	Rate  float64       `json:"rate,omitempty"`     // of severity partial: share of requests that fail
 	Added time.Duration `json:"added_ns,omitempty"` // of severity degraded: median added by the slow sites

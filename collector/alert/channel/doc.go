@@ -25,7 +25,7 @@
 // each: alerts are few, and a connection that was kept is often dead when it
 // matters. The subject begins with a tag for eyes and mail rules ([DOWN],
 // [WATCH], [SITE], [ISP], [PATH], [BLIND], [UPDATE], [OK], [MERGED], [CLOSED],
-// [TEST]) and ends with the incident's id for ticket systems. Message-ID,
+// [TEST]; of a drill [DRILL] before it) and ends with the incident's id for ticket systems. Message-ID,
 // In-Reply-To and References follow from incident, route and sequence, so all
 // letters of an incident are one thread and every try is the same mail.
 //
