@@ -14,7 +14,7 @@ func TestADozenPairsTellWhatNoPairCan(t *testing.T) {
 		wrong := 0
 		const runs = 200
 		for seed := range uint64(runs) {
-			rng, all := rand.New(rand.NewPCG(seed, 1)), &lean{}
+			rng, all, known := rand.New(rand.NewPCG(seed, 1)), &lean{}, &logs{}
 			for range 12 {
 				var p pace
 				for i := range 90 {
@@ -22,7 +22,7 @@ func TestADozenPairsTellWhatNoPairCan(t *testing.T) {
 					if i >= 86 {
 						d += added
 					}
-					p.learn(d, uint8(min(i, 32)))
+					p.learn(d, uint8(min(i, 32)), known)
 				}
 				all.drift += int64(p.drift)
 				all.square += int64(p.drift) * int64(p.drift)

@@ -69,6 +69,7 @@ type Engine struct {
 	lastAgent *agent   // index.go: results come in batches of one agent
 	jury      jury     // verdict.go
 	clinic    clinic   // eligible.go
+	logs      logs     // drift.go
 
 	upkeep   upkeep    // maintenance.go
 	aloneAt  time.Time // reputation.go: last look who stands alone
@@ -186,10 +187,11 @@ func (e *Engine) Observe(now time.Time, o Observation) {
 	}
 	e.touch(now, a)
 	if o.Result.Outcome != probes.Unknown && o.Result.Outcome != probes.Down {
-		c.learn(o.Result.Total.Seconds())
-	}
-	if o.Result.Outcome == probes.Up {
-		c.typical.learn(o.Result.Total)
+		took := o.Result.Total.Seconds()
+		c.learn(took)
+		if o.Result.Outcome == probes.Up {
+			c.typical.learn(took)
+		}
 	}
 	start := ms(o.Start)
 	if o.Result.Edge != "" {
@@ -215,7 +217,7 @@ func (e *Engine) Observe(now time.Time, o Observation) {
 		e.noteUntold(now, a, c, cell, &o.Result)
 	}
 	if o.Result.Outcome != probes.Down && o.Result.Outcome != probes.Unknown {
-		cell.pace.learn(o.Result.Total, cell.n)
+		cell.pace.learn(o.Result.Total, cell.n, &e.logs)
 	}
 	e.pooled(now, a, c, cell, o)
 	e.paced(now, a, i, o)

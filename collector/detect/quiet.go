@@ -52,9 +52,10 @@ func (e *Engine) Quiet(now time.Time, agent string, check uint32, n int, every t
 		return
 	}
 	e.touch(now, a)
+	took := total.Seconds()
 	for range n {
-		c.learn(total.Seconds())
-		c.typical.learn(total)
+		c.learn(took)
+		c.typical.learn(took)
 	}
 	cell := &a.cells[i]
 	if e.ignore(a, c, cell, probes.Up) {
@@ -68,7 +69,7 @@ func (e *Engine) Quiet(now time.Time, agent string, check uint32, n int, every t
 		return
 	}
 	a.mark(i, cell.outcome == probes.Down)
-	cell.pace.quiet(total, before, n)
+	cell.pace.quiet(total, before, n, &e.logs)
 	e.poolQuiet(now, a, c, cell, n, every)
 	if len(e.slows.marks) > 0 {
 		delete(e.slows.marks, slowKey{a, i})
@@ -92,11 +93,11 @@ func (c *cell) quiet(start int64, n int) bool {
 }
 
 // quiet learns n equal totals; seen is how many results came before.
-func (p *pace) quiet(total time.Duration, seen uint8, n int) {
+func (p *pace) quiet(total time.Duration, seen uint8, n int, l *logs) {
 	if total <= 0 {
 		return
 	}
-	x := driftOf(total)
+	x := l.of(total)
 	for range n {
 		was := *p
 		seen = min(seen+1, 32)

@@ -21,10 +21,10 @@ type typical struct {
 	n      uint32  // results behind it, saturating
 }
 
-// learn takes a good total.
-func (t *typical) learn(total time.Duration) {
+// learn takes a good total, in seconds.
+func (t *typical) learn(total float64) {
 	const least = 0.005
-	x := float32(total.Seconds())
+	x := float32(total)
 	if x <= 0 {
 		return
 	}

@@ -24,12 +24,12 @@ func TestTypicalIsAboutTheMedian(t *testing.T) {
 			func() float64 { return 0.001 + 0.1*math.Pow(rng.Float64(), 6) },                                     // mostly very low
 		} {
 			var est typical
-			est.learn(3 * time.Second) // an unlucky beginning
+			est.learn(3) // an unlucky beginning
 			var all []float64
 			for range 2000 {
 				x := draw()
 				all = append(all, x)
-				est.learn(time.Duration(x * float64(time.Second)))
+				est.learn(x)
 			}
 			slices.Sort(all)
 			low, high := all[len(all)*35/100], all[len(all)*65/100]

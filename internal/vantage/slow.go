@@ -57,9 +57,11 @@ type pace struct {
 	shift  time.Duration // of a reference: how far the last five were above it at the latest result
 	sum    float64       // S
 	recent [recents]uint32
-	n      uint8 // values in recent
-	next   uint8 // the oldest of them
-	due    uint8 // good totals until the baseline is made anew
+	logOf  uint32  // what log is of; 0 nothing yet
+	log    float64 // ln of the latest total: answers often take as long as the one before
+	n      uint8   // values in recent
+	next   uint8   // the oldest of them
+	due    uint8   // good totals until the baseline is made anew
 	slow   bool
 	held   time.Time     // since when the baseline learns nothing because of sum or slow; zero: it learns
 	told   time.Time     // latest doubt of it
@@ -78,7 +80,7 @@ func (c *check) timed(now time.Time, total time.Duration) {
 		}
 		return
 	}
-	z := (math.Log(float64(p.latest())) - p.level) / p.scale
+	z := (p.lastLog() - p.level) / p.scale
 	p.sum = min(max(0, p.sum+min(max(z, zLeast), zMost)-slowDrift), slowMost)
 	p.flag()
 	switch {
@@ -142,6 +144,14 @@ func (p *pace) push(d time.Duration) {
 }
 
 func (p *pace) latest() uint32 { return p.recent[(p.next+recents-1)%recents] }
+
+// lastLog is the logarithm of the latest total.
+func (p *pace) lastLog() float64 {
+	if v := p.latest(); v != p.logOf || v == 0 {
+		p.logOf, p.log = v, math.Log(float64(v))
+	}
+	return p.log
+}
 
 // median is that of the last five totals, without the line's part; 0 before.
 func (p *pace) median() time.Duration {

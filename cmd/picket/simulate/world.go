@@ -68,6 +68,7 @@ type world struct {
 	stormy  time.Duration // before it no fault and no episode is on
 	away    int           // agents without a session
 	dozing  bool          // the engine is calm: it is told of calm probes when it matters (world_doze.go)
+	calmAt  time.Duration // whether it is is not looked at before
 	ticked  time.Duration // the engine's last Tick
 	greeted time.Duration // it was last told who is there
 	of      [][]int       // checks, by place of their target in a config
@@ -110,7 +111,7 @@ func newWorld(s *Scenario, o RunOptions) *world {
 		s: s, o: o, run: &Run{Seed: o.Seed}, base: epoch.Add(d.within(24 * time.Hour).Truncate(time.Millisecond)),
 		from: -history, end: s.Duration, relay: s.Fleet.RelayDelay, version: 1,
 		byAgent: map[string]int32{}, configs: map[configKey]*agentConfig{}, last: map[string]detect.Incident{},
-		planAt: never, engineAt: never,
+		planAt: never, engineAt: never, calmAt: -never,
 	}
 	if s.Cold {
 		w.from = 0

@@ -35,11 +35,18 @@ func (w *world) ledger() {
 	}
 }
 
+// drowse is how often the world looks whether an engine that was not calm is [E]:
+// the look costs as much as a result, and a later doze changes nothing.
+const drowse = 200 * time.Millisecond
+
 // doze looks whether the engine is calm, and sets its timer.
 func (w *world) doze() {
 	was := w.dozing
-	w.dozing = w.engine != nil && w.away == 0 && !w.o.Full && w.o.Observer == nil && w.engine.Calm(w.time(w.now)) &&
+	w.dozing = w.engine != nil && (was || w.now >= w.calmAt) && w.away == 0 && !w.o.Full && w.o.Observer == nil && w.engine.Calm(w.time(w.now)) &&
 		!slices.ContainsFunc(w.agents, func(a *agent) bool { return a.cfg.ID != w.version })
+	if !was && w.now >= w.calmAt {
+		w.calmAt = w.now + drowse
+	}
 	if was && !w.dozing {
 		w.contact()
 		w.squareAll()

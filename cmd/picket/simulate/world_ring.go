@@ -16,21 +16,24 @@ const warm = 2 * time.Minute
 // in its counts, is over by then.
 const routine = 6
 
-// ring is the calm part of the schedule: pairs asked at one interval, in the
-// order in which their good results reach the collector. That order is the same
-// in every turn while answers always take the same time, so that a probe costs a
-// step to the next place and no heap.
+// ring is the calm part of the schedule: pairs in the order in which their good
+// results reach the collector. That order is the same in every turn while answers
+// always take the same time, so that a probe costs a step to the next place and no
+// heap. Pairs whose intervals fit into each other share a ring, and one that is
+// asked more often has several spots on it.
 type ring struct {
-	every time.Duration
+	every time.Duration // a turn
 	spots []spot
 	i     int           // the next spot
 	turn  time.Duration // the moment at which its turn began
 }
 
 type spot struct {
-	phase        time.Duration
-	pair         *pair
-	agent, check int32
+	phase time.Duration // in the turn
+	every time.Duration // the pair's interval
+	pair  *pair
+	agent *agent
+	check int32
 }
 
 func (r *ring) next() time.Duration { return r.turn + r.spots[r.i].phase }
@@ -48,7 +51,7 @@ func (w *world) ringed() {
 	if w.o.Full || w.s.Noise.Latency.Sigma > 0 {
 		return
 	}
-	by := map[time.Duration]*ring{}
+	var spots []spot
 	for _, a := range w.agents {
 		last := []time.Duration{}
 		for i := range a.pairs {
@@ -61,18 +64,24 @@ func (w *world) ringed() {
 			if p.total+w.relay >= every {
 				continue
 			}
-			r := by[every]
-			if r == nil {
-				r = &ring{every: every, turn: w.from}
-				by[every] = r
-				w.rings = append(w.rings, r)
-			}
 			phase := (w.due(a, c, w.from) + p.total + w.relay - w.from) % every
 			p.spot = true
-			r.spots = append(r.spots, spot{phase: phase, pair: p, agent: a.i, check: int32(i)})
+			spots = append(spots, spot{phase: phase, every: every, pair: p, agent: a, check: int32(i)})
 			last = append(last, phase%(10*time.Second))
 		}
 		a.chatty = chatty(last)
+	}
+	// The longest intervals first: the others join a ring that theirs fits into.
+	slices.SortStableFunc(spots, func(a, b spot) int { return int(b.every - a.every) })
+	for _, s := range spots {
+		at := slices.IndexFunc(w.rings, func(r *ring) bool { return r.every%s.every == 0 })
+		if at < 0 {
+			w.rings = append(w.rings, &ring{every: s.every, turn: w.from})
+			at = len(w.rings) - 1
+		}
+		for r := w.rings[at]; s.phase < r.every; s.phase += s.every {
+			r.spots = append(r.spots, s)
+		}
 	}
 	for _, r := range w.rings {
 		slices.SortStableFunc(r.spots, func(a, b spot) int { return int(a.phase - b.phase) })
@@ -121,19 +130,21 @@ func (w *world) spin(until time.Duration) {
 		} else {
 			w.nextRing()
 		}
-		if p := s.pair; p.lazy && at == p.due+p.total+w.relay {
-			w.now = at
-			if w.pass(w.agents[s.agent], p, int(s.check), r.every) {
-				return
-			}
+		p := s.pair
+		if !p.lazy || at != p.due+p.total+w.relay {
+			continue
+		}
+		w.now = at
+		if w.pass(s) {
+			return
 		}
 	}
 }
 
 // pass is a calm probe: the collector sees its result now, its agent will be
 // told when it matters. true: something else may be due now.
-func (w *world) pass(a *agent, p *pair, i int, every time.Duration) bool {
-	c := &w.checks[i]
+func (w *world) pass(s *spot) bool {
+	a, p := s.agent, s.pair
 	if p.owed == 0 {
 		p.first = p.due
 	}
@@ -143,27 +154,25 @@ func (w *world) pass(a *agent, p *pair, i int, every time.Duration) bool {
 		p.failIn--
 	}
 	stirred := false
-	switch {
-	case w.dozing && p.due >= a.until:
+	if w.dozing && p.due >= a.until {
 		a.seen = w.now
 		p.debt++
-	case a.linked && w.engine != nil:
-		a.seen = w.now
-		o := &w.glimpse
-		o.Agent, o.Config, o.Check = a.id, a.cfg.ID, a.cfg.index[i]
-		o.Start = w.time(p.due + a.misdated(p.due))
-		o.Result = probes.Result{}
-		a.well(c, p, p.total, &o.Result)
-		o.Result.Start = w.time(p.due)
-		w.engine.Observe(w.time(w.now), *o)
-		if w.o.Observer != nil {
-			w.o.Observer(p.due+p.total, a.site.i, i, o.Result)
-		}
-		if !w.dozing {
-			w.drain()
-			stirred = w.engineAt <= w.now
-		}
-	default:
+	} else {
+		stirred = w.hear(a, p, int(s.check))
+	}
+	p.due += s.every
+	if !p.calm(p.due) || p.due+p.total >= w.stormy && w.troubled(a, &w.checks[s.check], p, p.due) {
+		a.rouse(int(s.check))
+		return true
+	}
+	return stirred
+}
+
+// hear is a calm probe that the engine hears of at once, or its agent's spool.
+// true: something else may be due now.
+func (w *world) hear(a *agent, p *pair, i int) bool {
+	c := &w.checks[i]
+	if !a.linked || w.engine == nil {
 		k := kept{config: a.cfg.ID, index: a.cfg.index[i], start: p.due, wrong: a.misdated(p.due)}
 		a.well(c, p, p.total, &k.r)
 		k.r.Start = w.time(p.due)
@@ -171,13 +180,24 @@ func (w *world) pass(a *agent, p *pair, i int, every time.Duration) bool {
 		if w.o.Observer != nil {
 			w.o.Observer(p.due+p.total, a.site.i, i, k.r)
 		}
+		return false
 	}
-	p.due += every
-	if !p.calm(p.due) || p.due+p.total >= w.stormy && w.troubled(a, c, p, p.due) {
-		a.rouse(i)
-		return true
+	a.seen = w.now
+	o := &w.glimpse
+	o.Agent, o.Config, o.Check = a.id, a.cfg.ID, a.cfg.index[i]
+	o.Start = w.time(p.due + a.misdated(p.due))
+	o.Result = probes.Result{}
+	a.well(c, p, p.total, &o.Result)
+	o.Result.Start = w.time(p.due)
+	w.engine.Observe(w.time(w.now), *o)
+	if w.o.Observer != nil {
+		w.o.Observer(p.due+p.total, a.site.i, i, o.Result)
 	}
-	return stirred
+	if w.dozing {
+		return false
+	}
+	w.drain()
+	return w.engineAt <= w.now
 }
 
 // rouse takes a pair off the ring: its next probe goes the long way.
