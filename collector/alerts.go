@@ -306,6 +306,9 @@ func messages(letters []alert.Letter) []store.Message {
 		list[i] = store.Message{
 			ID: l.ID, Incident: l.Incident, Route: l.Route, Event: string(l.Event), Body: l.Body, Created: l.Created, Due: l.Due,
 		}
+		if l.Shadow {
+			list[i].State = store.MessageRecorded
+		}
 	}
 	return list
 }

@@ -61,9 +61,11 @@ func (s source) Status(ctx context.Context) (web.Status, error) {
 			st.Targets++
 		}
 	}
-	if st.Alerts.Waiting, st.Alerts.Sent, st.Alerts.Dead, err = c.store.Outbox(ctx); err != nil {
+	n, err := c.store.Outbox(ctx)
+	if err != nil {
 		return st, err
 	}
+	st.Alerts.Waiting, st.Alerts.Sent, st.Alerts.Dead, st.Alerts.Recorded = n.Waiting, n.Sent, n.Dead, n.Recorded
 	if c.influx != nil {
 		stats := c.influx.Stats()
 		trouble := c.ingest.troubles()[web.SinkInflux]
@@ -202,7 +204,7 @@ func (s source) Told(ctx context.Context, incident string) ([]web.Letter, error)
 	if err != nil {
 		return nil, err
 	}
-	words := map[store.MessageState]string{store.MessageDue: "waiting", store.MessageSent: "sent", store.MessageDead: "given up"}
+	words := map[store.MessageState]string{store.MessageDue: "waiting", store.MessageSent: "sent", store.MessageDead: "given up", store.MessageRecorded: "recorded only"}
 	list := make([]web.Letter, len(all))
 	for i, m := range all {
 		list[i] = web.Letter{At: m.Created, Route: m.Route, Event: m.Event, State: words[m.State]}

@@ -18,7 +18,7 @@ func TestDrillSaysSoEverywhere(t *testing.T) {
 		if event == Resolved {
 			i.State, i.Resolved, i.Reason.Code = detect.Resolved, now, detect.DrillEnded
 		}
-		l, err := Words{}.compose(Decision{Event: event}, Told{}, &i, "desk", now)
+		l, err := Words{}.compose(Decision{Event: event}, Told{}, &i, Beside{}, Route{Name: "desk"}, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestDrillSaysSoEverywhere(t *testing.T) {
 			t.Errorf("%s: it looks like %v", event, m.Tone())
 		}
 	}
-	l, err := Words{}.compose(Decision{Event: Opened}, Told{}, &real, "desk", now)
+	l, err := Words{}.compose(Decision{Event: Opened}, Told{}, &real, Beside{}, Route{Name: "desk"}, now)
 	if err != nil || strings.Contains(strings.ToUpper(string(l.Body)), "DRILL") {
 		t.Errorf("what is real speaks of a drill: %s (%v)", l.Body, err)
 	}

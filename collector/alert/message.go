@@ -22,9 +22,10 @@ type Message struct {
 	Reason   Reason    `json:"reason"`
 	AlertID  string    `json:"alert_id"` // the incident's id
 	Route    string    `json:"route"`
-	Sequence int       `json:"sequence"` // of this alert and route, from 1
-	SentAs   string    `json:"key"`      // the Idempotency-Key
-	At       time.Time `json:"at"`       // when the message was written
+	Shadow   bool      `json:"shadow,omitempty"` // only written down, never delivered
+	Sequence int       `json:"sequence"`         // of this alert and route, from 1
+	SentAs   string    `json:"key"`              // the Idempotency-Key
+	At       time.Time `json:"at"`               // when the message was written
 
 	Title   string `json:"title"`             // one line
 	Subject string `json:"subject,omitempty"` // of a mail or a ticket: "[DOWN] ... (id)"
@@ -67,8 +68,9 @@ type Message struct {
 
 	// Drill: nothing has happened, somebody plays an outage. DrillClients: and wants
 	// clients to be told, too.
-	Drill        bool `json:"drill,omitempty"`
-	DrillClients bool `json:"drill_clients,omitempty"`
+	Drill        bool      `json:"drill,omitempty"`
+	DrillClients bool      `json:"drill_clients,omitempty"`
+	ProviderAck  time.Time `json:"provider_acknowledged,omitzero"` // when the provider first admitted it
 
 	SupersededBy string            `json:"superseded_by,omitempty"`
 	Evidence     []detect.Evidence `json:"evidence,omitempty"` // at most 20, failing sites first
@@ -76,27 +78,27 @@ type Message struct {
 }
 
 // compose writes the message that d calls for.
-func (w Words) compose(d Decision, told Told, i *detect.Incident, route string, now time.Time) (Letter, error) {
+func (w Words) compose(d Decision, told Told, i *detect.Incident, b Beside, r Route, now time.Time) (Letter, error) {
 	seq := told.Sequence + 1
-	id := Key(i.ID, route, seq)
+	id := Key(i.ID, r.Name, seq)
 	title, found, lines, link := w.Title(d.Event, i), finding(d.Event, i), w.lines(d.Event, i, now), w.link(i)
 	evidence := ordered(i.Evidence)
 	more := max(0, len(evidence)-maxEvidence)
 	m := Message{
-		Schema: Schema, Event: d.Event, Reason: d.Reason, AlertID: i.ID, Route: route, Sequence: seq, SentAs: id, At: now.UTC(),
+		Schema: Schema, Event: d.Event, Reason: d.Reason, AlertID: i.ID, Route: r.Name, Shadow: r.Shadow, Sequence: seq, SentAs: id, At: now.UTC(),
 		Title: title, Subject: w.Subject(d.Event, i), Finding: found, Lines: lines, Link: link, Text: render(title, found, lines, link, i.ID),
 		Kind: i.Kind, Provider: i.Provider, Service: i.Service, Region: i.Region, Target: i.Target, Targets: i.Targets,
 		Client: i.Client, Site: i.Site, ISP: i.Network, SeenFrom: i.VRegion, Dependency: i.Dependency, Edge: i.Edge, IPVersion: i.Family,
 		State: i.State, Confidence: i.Confidence, Severity: i.Severity, Layer: i.Layer, Cause: i.Cause, ReasonCode: i.Reason.Code,
 		DownSites: i.DownSites, Sites: i.Sites, DownISPs: i.DownNetworks, ISPs: i.Networks, LineDown: i.LineDown, Again: i.Again,
 		Started: i.Started, Opened: i.Opened, Confirmed: i.Confirmed, Recovered: i.Recovered, Resolved: i.Resolved,
-		Drill: i.Drill, DrillClients: i.DrillClients, SupersededBy: i.SupersededBy, Evidence: evidence[:len(evidence)-more], MoreEvidence: more,
+		Drill: i.Drill, DrillClients: i.DrillClients, ProviderAck: b.Official.Posted, SupersededBy: i.SupersededBy, Evidence: evidence[:len(evidence)-more], MoreEvidence: more,
 	}
 	body, err := json.Marshal(m)
 	if err != nil {
 		return Letter{}, fmt.Errorf("write alert %s: %w", id, err)
 	}
-	return Letter{ID: id, Incident: i.ID, Route: route, Event: d.Event, Body: body, Created: now, Due: now}, nil
+	return Letter{ID: id, Incident: i.ID, Route: r.Name, Event: d.Event, Shadow: r.Shadow, Body: body, Created: now, Due: now}, nil
 }
 
 // Key is the idempotency key of a letter, and the left side of its Message-ID.

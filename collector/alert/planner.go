@@ -146,7 +146,7 @@ func (p *Planner) plan(now time.Time, s *story) ([]Letter, error) {
 		if d.Event == "" {
 			continue
 		}
-		letter, err := p.words.compose(d, told, &s.incident, r.Name, now)
+		letter, err := p.words.compose(d, told, &s.incident, s.beside, r, now)
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -21,6 +21,8 @@ type Route struct {
 	Kinds Kinds
 	// MinConfidence is how sure Picket must be; "" means probable.
 	MinConfidence detect.Confidence
+	// Shadow has letters written down and never delivered.
+	Shadow bool
 }
 
 // Letter is a message on its way to a route, as it stands in the outbox.
@@ -29,6 +31,7 @@ type Letter struct {
 	Incident string
 	Route    string
 	Event    Event
+	Shadow   bool   // only written down: it must not be delivered
 	Body     []byte // JSON of a [Message]; the bytes that are signed
 	Created  time.Time
 	Due      time.Time // not before

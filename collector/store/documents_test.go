@@ -103,8 +103,8 @@ func TestTheOutboxSurvivesAndTellsOnce(t *testing.T) {
 	if err != nil || len(all) != 2 || all[0].State != MessageSent || all[1].State != MessageDead {
 		t.Errorf("messages %+v, %v", all, err)
 	}
-	if waiting, sent, dead, err := s.Outbox(ctx); err != nil || waiting != 0 || sent != 1 || dead != 1 {
-		t.Errorf("outbox: %d wait, %d sent, %d dead, %v", waiting, sent, dead, err)
+	if n, err := s.Outbox(ctx); err != nil || n != (Outbox{Sent: 1, Dead: 1}) {
+		t.Errorf("outbox: %+v, %v", n, err)
 	}
 	if p, err := s.Prune(ctx, at.Add(100*24*time.Hour)); err != nil || p.Messages != 2 {
 		t.Errorf("pruned %+v, %v", p, err)
@@ -170,5 +170,39 @@ func TestNoticesAndAudit(t *testing.T) {
 	log, err := s.AuditLog(ctx, 1)
 	if err != nil || !reflect.DeepEqual(log, entries[1:]) {
 		t.Errorf("audit %+v, %v", log, err)
+	}
+}
+
+// TestWhatIsRecordedIsNeverDue: it is found by its time, counted by itself, kept
+// as long as what was sent, and never handed to who delivers.
+func TestWhatIsRecordedIsNeverDue(t *testing.T) {
+	ctx, s := t.Context(), openAt(t, file(t))
+	would := Message{ID: "i1.page.1", Incident: "i1", Route: "page", Event: "opened", Body: []byte(`{}`), Created: at, State: MessageRecorded}
+	does := Message{ID: "i1.desk.1", Incident: "i1", Route: "desk", Event: "opened", Body: []byte(`{}`), Created: at}
+	if err := s.SaveIncident(ctx, "i1", []byte("one"), at, at, true, []Message{would, does}); err != nil {
+		t.Fatal(err)
+	}
+	if due, err := s.Due(ctx, "page", at.Add(time.Hour), 10); err != nil || len(due) != 0 {
+		t.Errorf("due: %+v, %v", due, err)
+	}
+	if names, err := s.WaitingRoutes(ctx); err != nil || len(names) != 1 || names[0] != "desk" {
+		t.Errorf("waiting: %q, %v", names, err)
+	}
+	for _, c := range []struct {
+		from, to time.Time
+		want     int
+	}{{at, at.Add(time.Second), 1}, {at.Add(-time.Hour), at, 0}, {at.Add(time.Second), at.Add(time.Hour), 0}} {
+		if got, err := s.Recorded(ctx, c.from, c.to, 10); err != nil || len(got) != c.want {
+			t.Errorf("from %v to %v: %+v, %v", c.from, c.to, got, err)
+		}
+	}
+	if n, err := s.Outbox(ctx); err != nil || n != (Outbox{Waiting: 1, Recorded: 1}) {
+		t.Errorf("outbox: %+v, %v", n, err)
+	}
+	if p, err := s.Prune(ctx, at.Add(80*24*time.Hour)); err != nil || p.Messages != 0 {
+		t.Errorf("pruned too soon: %+v, %v", p, err)
+	}
+	if p, err := s.Prune(ctx, at.Add(100*24*time.Hour)); err != nil || p.Messages != 1 {
+		t.Errorf("not pruned: %+v, %v", p, err)
 	}
 }

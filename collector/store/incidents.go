@@ -16,6 +16,8 @@ const (
 	MessageDue  MessageState = 0 // waits for its time, or for another try
 	MessageSent MessageState = 1
 	MessageDead MessageState = 2 // given up
+	// MessageRecorded is what would have been sent: written down, never delivered.
+	MessageRecorded MessageState = 3
 )
 
 // Message is an alert on its way to one route.
@@ -26,11 +28,11 @@ type Message struct {
 	Event     string // opened, changed, closed, ...
 	Body      []byte
 	Created   time.Time
-	Due       time.Time // not before; zero means Created
-	Attempts  int       // failed tries so far
-	LastError string    // of the last try; at most 500 bytes
-	State     MessageState
-	Done      time.Time // when it was sent or given up
+	Due       time.Time    // not before; zero means Created
+	Attempts  int          // failed tries so far
+	LastError string       // of the last try; at most 500 bytes
+	State     MessageState // of a new one: due or recorded
+	Done      time.Time    // when it was sent, given up or recorded
 }
 
 const maxErrorText = 500 // bytes of a channel's answer that are kept
@@ -61,8 +63,12 @@ func enqueue(ctx context.Context, tx *sql.Tx, msgs []Message) error {
 		if m.Due.IsZero() {
 			m.Due = m.Created
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO outbox (id, incident, route, event, body, created, due) VALUES (?,?,?,?,?,?,?)
-			ON CONFLICT (id) DO NOTHING`, m.ID, m.Incident, m.Route, m.Event, notNil(m.Body), millis(m.Created), millis(m.Due))
+		state, done := MessageDue, int64(0)
+		if m.State == MessageRecorded {
+			state, done = MessageRecorded, millis(m.Created)
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO outbox (id, incident, route, event, body, created, due, state, done) VALUES (?,?,?,?,?,?,?,?,?)
+			ON CONFLICT (id) DO NOTHING`, m.ID, m.Incident, m.Route, m.Event, notNil(m.Body), millis(m.Created), millis(m.Due), state, done)
 		if err != nil {
 			return fmt.Errorf("message %s: %w", m.ID, err)
 		}
@@ -145,6 +151,18 @@ func (s *Store) Messages(ctx context.Context, incident string) ([]Message, error
 	return all, nil
 }
 
+// Recorded returns what would have been sent from a time up to another, without
+// it: the oldest first, at most limit.
+func (s *Store) Recorded(ctx context.Context, from, to time.Time, limit int) ([]Message, error) {
+	rows, err := s.read.QueryContext(ctx, selectMessages+` WHERE state = 3 AND created >= ? AND created < ? ORDER BY created, id LIMIT ?`,
+		millis(from), millis(to), limit)
+	all, err := collect(rows, err, scanMessage)
+	if err != nil {
+		return nil, fmt.Errorf("read what would have been sent: %w", err)
+	}
+	return all, nil
+}
+
 // Sent ends a message well. errors.Is: [ErrNotFound].
 func (s *Store) Sent(ctx context.Context, id string, now time.Time) error {
 	return s.one(ctx, "message sent "+id, `UPDATE outbox SET state = ?, done = ? WHERE id = ?`, MessageSent, millis(now), id)
@@ -165,12 +183,19 @@ func (s *Store) Failed(ctx context.Context, id string, next time.Time, errText s
 		errText, millis(next), state, done, id)
 }
 
-// Outbox counts messages: those that wait, were sent, and were given up.
-func (s *Store) Outbox(ctx context.Context) (waiting int, sent, dead uint64, err error) {
+// Outbox counts messages.
+type Outbox struct {
+	Waiting              int
+	Sent, Dead, Recorded uint64
+}
+
+// Outbox counts messages: those that wait, were sent, were given up, and were
+// only recorded.
+func (s *Store) Outbox(ctx context.Context) (n Outbox, err error) {
 	err = s.read.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 1),
-		count(*) FILTER (WHERE state = 2) FROM outbox`).Scan(&waiting, &sent, &dead)
+		count(*) FILTER (WHERE state = 2), count(*) FILTER (WHERE state = 3) FROM outbox`).Scan(&n.Waiting, &n.Sent, &n.Dead, &n.Recorded)
 	if err != nil {
-		return 0, 0, 0, fmt.Errorf("count messages: %w", err)
+		return Outbox{}, fmt.Errorf("count messages: %w", err)
 	}
-	return waiting, sent, dead, nil
+	return n, nil
 }

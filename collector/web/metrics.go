@@ -94,6 +94,7 @@ func (e *exporter) Collect(c chan<- prometheus.Metric) {
 	gauge(e.alerts, float64(st.Alerts.Waiting), "waiting")
 	gauge(e.alerts, float64(st.Alerts.Sent), "sent")
 	gauge(e.alerts, float64(st.Alerts.Dead), "given_up")
+	gauge(e.alerts, float64(st.Alerts.Recorded), "recorded")
 	if st.Influx != nil {
 		gauge(e.influx, float64(btoi(st.Influx.OK)))
 		counter(e.points, st.Influx.Points, "acknowledged")

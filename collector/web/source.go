@@ -177,6 +177,8 @@ type Alerts struct {
 	Waiting int    `json:"waiting"`
 	Sent    uint64 `json:"sent"`
 	Dead    uint64 `json:"dead"` // given up
+	// Recorded were written down and never sent: the alerts of shadow mode.
+	Recorded uint64 `json:"recorded,omitempty"`
 }
 
 // Agent is an enrolled agent.
