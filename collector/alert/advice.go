@@ -28,7 +28,7 @@ func surety(i *detect.Incident) string {
 		detect.NetworkSilent: "nearly all sites on this internet provider fell silent together",
 		detect.FleetSilent:   "many sites on several internet providers fell silent together",
 		detect.AllSilent:     "every site fell silent together",
-		detect.Stopped:       "its agents said goodbye",
+		detect.Stopped:       "Picket said goodbye there before it stopped",
 	}[i.Reason.Code]
 	s := word
 	if why != "" {
@@ -38,6 +38,16 @@ func surety(i *detect.Incident) string {
 		s += ". You are told when that changes"
 	}
 	return s + "."
+}
+
+// doNow is what a helpdesk can do in the next minutes. In a drill it is told
+// what would be told, and that nobody outside hears of it.
+func (a account) doNow() []string {
+	steps := doNow(a.event, a.i)
+	if a.i.Drill && !a.over() {
+		return append([]string{"A drill: go through the steps, but tell no client and call no provider."}, steps...)
+	}
+	return steps
 }
 
 // doNow is what a helpdesk can do in the next minutes, step by step.
@@ -96,7 +106,7 @@ func siteSteps(i *detect.Incident) []string {
 	case i.Reason.Code == detect.Stopped:
 		steps = []string{"If nobody stopped it on purpose, start Picket there again: picket-agent run."}
 	case i.Reason.Code == detect.WANAnswers:
-		steps = []string{"Look whether the machine with the Picket agent is on: the site's line probably works."}
+		steps = []string{"Look whether Picket's machine there is on: the site's line probably works."}
 	case i.Reason.Code == detect.LostContact:
 		steps = []string{"Call the site, or reach it another way: the machine may simply be off.", "Then check power, router and line."}
 	}

@@ -71,6 +71,9 @@ type Told struct {
 	Severity   detect.Severity
 	Label      string // of the incident then; see label
 	LineDown   bool
+	What       string    // what it was called
+	Posted     time.Time // when the provider acknowledged it; zero: it had not
+	By         string    // who had taken it on; "" nobody
 }
 
 // label is what an incident blames: when it changes, the reader must know.

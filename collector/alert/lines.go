@@ -3,7 +3,6 @@ package alert
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -27,35 +26,79 @@ const (
 )
 
 // lines writes what stands below the headline and the finding.
-func (w Words) lines(event Event, i *detect.Incident, now time.Time) []Line {
+func (a account) lines() []Line {
+	i := a.i
 	var all []Line
 	add := func(l Line) {
 		if l.Text != "" || len(l.Items) > 0 {
 			all = append(all, l)
 		}
 	}
-	over := event == Resolved
 	add(drillLine(i))
-	if !over {
-		add(Line{Label: "WHO", Text: w.who(i)})
+	_, news := a.news()
+	add(Line{Label: "NEW", Text: strings.Join(news, " ")})
+	if !a.over() {
+		add(Line{Label: "WHO", Text: a.who(i)})
+		add(Line{Label: "STATE", Text: a.state()})
 	}
-	add(Line{Label: "WHAT", Text: w.what(event, i)})
-	add(Line{Label: "WHERE", Text: w.where(i)})
-	if !over {
-		add(Line{Label: "STILL OK", Text: w.stillOK(i)})
+	add(Line{Label: "WHAT", Text: a.what(a.event, i)})
+	add(Line{Label: "WHERE", Text: a.where(i)})
+	if !a.over() {
+		add(Line{Label: "STILL OK", Text: a.stillOK(i)})
 	}
-	add(Line{Label: "SINCE", Text: w.since(event, i, now)})
-	evidence := Line{Label: "EVIDENCE", Text: w.evidence(i)}
-	if !over { // who wants it afterwards opens the incident
-		evidence.Items = w.witnesses(i)
+	add(Line{Label: "SINCE", Text: a.since()})
+	evidence := Line{Label: "EVIDENCE", Text: a.evidence(i)}
+	if !a.over() { // who wants it afterwards opens the incident
+		evidence.Items = a.witnesses(i)
 	}
 	add(evidence)
+	add(Line{Label: "OFFICIAL", Text: a.official()})
 	add(Line{Label: "CLIENTS", Text: clients(i)})
-	if !over {
+	if !a.over() {
 		add(Line{Label: "HOW SURE", Text: surety(i)})
 	}
-	add(Line{Label: "DO NOW", Items: doNow(event, i), Numbered: true})
+	add(Line{Label: "DO NOW", Items: a.doNow(), Numbered: true})
+	add(Line{Label: "NEXT", Text: a.nextUpdate()})
 	return all
+}
+
+// state says how sure, how bad, and who has taken it on.
+func (a account) state() string {
+	i := a.i
+	s := i.Confidence.Word()
+	switch i.Severity {
+	case detect.SeverityPartial:
+		s += " partial outage"
+		if i.Rate > 0 {
+			s += fmt.Sprintf(" (about %.0f %% of requests fail)", 100*i.Rate)
+		}
+	case detect.SeverityDegraded:
+		s += ": slower than usual"
+		if i.Added > 0 {
+			s += fmt.Sprintf(" by %s (%.1f times)", i.Added.Round(time.Millisecond), i.Ratio)
+		}
+	case detect.SeverityUnseen:
+		s += ": out of sight, and nothing is known to be broken"
+	default:
+		s += " outage"
+	}
+	if b := a.beside; !b.Acknowledged.IsZero() {
+		s += ". " + cmp.Or(oneLine(b.By), "Somebody") + " has been on it since " + a.at(b.Acknowledged, "15:04")
+	} else if a.event == Updated {
+		s += ". Nobody has taken it on"
+	}
+	return s + "."
+}
+
+// nextUpdate says when the reader hears again.
+func (a account) nextUpdate() string {
+	switch {
+	case a.over():
+		return ""
+	case a.next.IsZero():
+		return "You hear again when it changes or is over."
+	}
+	return "You hear again by " + a.minute(a.next) + ", sooner if it changes or is over."
 }
 
 // who answers the first question of everybody: is it us, our ISP, or them?
@@ -73,7 +116,7 @@ func (w Words) who(i *detect.Incident) string {
 		case i.Reason.Code == detect.NetworkSilent:
 			return "Most likely the internet provider: " + i.Network + "."
 		case i.Reason.Code != detect.Explained:
-			return "Nobody can tell yet: Picket only misses its own agents."
+			return "Nobody can tell yet: Picket only misses its contact with the site."
 		case i.Kind == detect.KindSite:
 			return "This side: the site's own line, firewall or DNS."
 		}
@@ -94,7 +137,7 @@ func (w Words) who(i *detect.Incident) string {
 	case i.Reason.Code == detect.Alone:
 		return "One site cannot tell " + them + " from its own way to it."
 	case i.Confidence == detect.ConfidenceConfirmed:
-		return "Them: " + them + ". Not the sites, and not one internet provider."
+		return "Them: " + them + ". Not your clients' sites, and not one internet provider."
 	}
 	return "Most likely them: " + them + "."
 }
@@ -142,8 +185,12 @@ func reaching(i *detect.Incident) (found detect.Evidence, ok bool) {
 	return found, false
 }
 
-// clients names whose sites fail, the most concerned first.
-func clients(i *detect.Incident) string {
+// reach is how far an incident reaches into each client, the hardest hit first.
+// Older incidents have no count of it: then the evidence is counted.
+func reach(i *detect.Incident) []detect.Impact {
+	if len(i.Impact) > 0 {
+		return i.Impact
+	}
 	sites := map[string]map[string]bool{}
 	for _, e := range i.Evidence {
 		if failing(e) && e.Client != "" {
@@ -153,16 +200,35 @@ func clients(i *detect.Incident) string {
 			sites[e.Client][e.Site] = true
 		}
 	}
-	if len(sites) == 0 || i.Kind == detect.KindSite {
+	var all []detect.Impact
+	for client, own := range sites {
+		all = append(all, detect.Impact{Client: client, Failing: len(own)})
+	}
+	slices.SortFunc(all, func(a, b detect.Impact) int {
+		return cmp.Or(cmp.Compare(b.Failing, a.Failing), cmp.Compare(a.Client, b.Client))
+	})
+	return all
+}
+
+// clients names whose sites fail, the most concerned first.
+func clients(i *detect.Incident) string {
+	all := reach(i)
+	if len(all) == 0 || i.Kind == detect.KindSite {
 		return "" // WHERE names the client of a site
 	}
-	names := slices.SortedFunc(maps.Keys(sites), func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(sites[b]), len(sites[a])), cmp.Compare(a, b))
-	})
-	for k, name := range names {
-		names[k] = fmt.Sprintf("%s (%s)", oneLine(name), plural(len(sites[name]), "site"))
+	names, failing := make([]string, len(all)), 0
+	for k, x := range all {
+		failing += x.Failing
+		names[k] = fmt.Sprintf("%s (%s)", oneLine(x.Client), plural(x.Failing, "site"))
+		if x.Sites > 0 {
+			names[k] = fmt.Sprintf("%s (%d of %s)", oneLine(x.Client), x.Failing, plural(x.Sites, "site"))
+		}
 	}
-	return named(names, maxClients)
+	s := named(names, maxClients)
+	if len(all) > 1 {
+		s = plural(len(all), "client") + ", " + plural(failing, "site") + ": " + s
+	}
+	return s
 }
 
 // failing says whether a row of evidence speaks for the incident.

@@ -109,7 +109,7 @@ func TestAnAlertShowsSitesOfDifferentISPs(t *testing.T) {
 	if len(got) != 4 || !strings.HasPrefix(got[0], "a/1 | one") || !strings.HasPrefix(got[1], "b/1 | two") || !strings.HasPrefix(got[2], "b/2 | three") || got[3] != "and 3 more like this" {
 		t.Errorf("got %q", got)
 	}
-	if s := clients(&i); s != "a (3 sites), b (2 sites), c (1 site)" {
+	if s := clients(&i); s != "3 clients, 6 sites: a (3 sites), b (2 sites), c (1 site)" {
 		t.Errorf("clients %q", s)
 	}
 }

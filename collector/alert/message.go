@@ -28,10 +28,13 @@ type Message struct {
 	At       time.Time `json:"at"`               // when the message was written
 
 	Title   string `json:"title"`             // one line
+	What    string `json:"what,omitempty"`    // what it is about, without how sure or how new: "Azure westeurope: outage"
 	Subject string `json:"subject,omitempty"` // of a mail or a ticket: "[DOWN] ... (id)"
+	Verdict string `json:"verdict,omitempty"` // who it is (us, our ISP, them), a sentence; empty at the end
 	Finding string `json:"finding,omitempty"` // one or two sentences
 	Lines   []Line `json:"lines,omitempty"`   // the labelled parts of Text
 	Link    string `json:"link,omitempty"`    // the incident's page
+	Links   []Link `json:"links,omitempty"`   // it, and where else to go on
 	Text    string `json:"text"`              // the whole alert as people read it
 
 	Kind       detect.Kind       `json:"kind"`
@@ -72,33 +75,56 @@ type Message struct {
 	DrillClients bool      `json:"drill_clients,omitempty"`
 	ProviderAck  time.Time `json:"provider_acknowledged,omitzero"` // when the provider first admitted it
 
+	Official     *Said           `json:"official,omitempty"` // what the provider says; nil: nobody publishes anything
+	Clients      []detect.Impact `json:"clients,omitempty"`  // whose sites fail, the hardest hit first; at most 100
+	Acknowledged time.Time       `json:"acknowledged,omitzero"`
+	By           string          `json:"acknowledged_by,omitempty"`
+	NextUpdate   time.Time       `json:"next_update,omitzero"` // when the reader hears again even if nothing changes
+
 	SupersededBy string            `json:"superseded_by,omitempty"`
 	Evidence     []detect.Evidence `json:"evidence,omitempty"` // at most 20, failing sites first
 	MoreEvidence int               `json:"more_evidence,omitempty"`
 }
 
+// maxClientsTold is how many clients a message names to programs.
+const maxClientsTold = 100
+
 // compose writes the message that d calls for.
-func (w Words) compose(d Decision, told Told, i *detect.Incident, b Beside, r Route, now time.Time) (Letter, error) {
-	seq := told.Sequence + 1
-	id := Key(i.ID, r.Name, seq)
-	title, found, lines, link := w.Title(d.Event, i), finding(d.Event, i), w.lines(d.Event, i, now), w.link(i)
+func (w Words) compose(d Decision, told Told, i *detect.Incident, beside Beside, r Route, now time.Time) (Letter, error) {
+	a := account{Words: w.in(r.Zone), event: d.Event, i: i, beside: beside, told: told, now: now, next: d.Next}
+	m := a.message(d.Reason, r)
+	body, err := json.Marshal(m)
+	if err != nil {
+		return Letter{}, fmt.Errorf("write alert %s: %w", m.SentAs, err)
+	}
+	return Letter{ID: m.SentAs, Incident: i.ID, Route: r.Name, Event: d.Event, Shadow: r.Shadow, Body: body, Created: now, Due: now}, nil
+}
+
+// message is the account as it is sent on a route.
+func (a account) message(why Reason, r Route) Message {
+	i, seq := a.i, a.told.Sequence+1
+	title, found, lines, links := a.title(), a.finding(), a.lines(), a.links()
 	evidence := ordered(i.Evidence)
 	more := max(0, len(evidence)-maxEvidence)
+	hit := reach(i)
 	m := Message{
-		Schema: Schema, Event: d.Event, Reason: d.Reason, AlertID: i.ID, Route: r.Name, Shadow: r.Shadow, Sequence: seq, SentAs: id, At: now.UTC(),
-		Title: title, Subject: w.Subject(d.Event, i), Finding: found, Lines: lines, Link: link, Text: render(title, found, lines, link, i.ID),
+		Schema: Schema, Event: a.event, Reason: why, AlertID: i.ID, Route: r.Name, Shadow: r.Shadow, Sequence: seq, SentAs: Key(i.ID, r.Name, seq), At: a.now.UTC(),
+		Title: title, What: clip(a.headline(), maxTitle), Subject: a.subject(), Finding: found, Lines: lines,
+		Link: a.link(i), Links: links, Text: render(title, found, lines, links, i.ID),
 		Kind: i.Kind, Provider: i.Provider, Service: i.Service, Region: i.Region, Target: i.Target, Targets: i.Targets,
 		Client: i.Client, Site: i.Site, ISP: i.Network, SeenFrom: i.VRegion, Dependency: i.Dependency, Edge: i.Edge, IPVersion: i.Family,
 		State: i.State, Confidence: i.Confidence, Severity: i.Severity, Layer: i.Layer, Cause: i.Cause, ReasonCode: i.Reason.Code,
 		DownSites: i.DownSites, Sites: i.Sites, DownISPs: i.DownNetworks, ISPs: i.Networks, LineDown: i.LineDown, Again: i.Again,
 		Started: i.Started, Opened: i.Opened, Confirmed: i.Confirmed, Recovered: i.Recovered, Resolved: i.Resolved,
-		Drill: i.Drill, DrillClients: i.DrillClients, ProviderAck: b.Official.Posted, SupersededBy: i.SupersededBy, Evidence: evidence[:len(evidence)-more], MoreEvidence: more,
+		Official: a.said(), Clients: hit[:min(len(hit), maxClientsTold)], Acknowledged: a.beside.Acknowledged, By: oneLine(a.beside.By), NextUpdate: a.next,
+		Drill: i.Drill, DrillClients: i.DrillClients, ProviderAck: a.beside.Official.Posted, SupersededBy: i.SupersededBy, Evidence: evidence[:len(evidence)-more], MoreEvidence: more,
 	}
-	body, err := json.Marshal(m)
-	if err != nil {
-		return Letter{}, fmt.Errorf("write alert %s: %w", id, err)
+	if !a.over() {
+		m.Verdict = a.who(i)
+	} else {
+		m.NextUpdate = time.Time{}
 	}
-	return Letter{ID: id, Incident: i.ID, Route: r.Name, Event: d.Event, Shadow: r.Shadow, Body: body, Created: now, Due: now}, nil
+	return m
 }
 
 // Key is the idempotency key of a letter, and the left side of its Message-ID.
@@ -110,5 +136,5 @@ func Key(incident, route string, seq int) string {
 func (m Message) told() Told {
 	i := detect.Incident{Kind: m.Kind, Provider: m.Provider, Service: m.Service, Region: m.Region, Target: m.Target, Site: m.Site, Network: m.ISP,
 		Dependency: m.Dependency, Edge: m.Edge, VRegion: m.SeenFrom, Family: m.IPVersion}
-	return Told{Event: m.Event, Sequence: m.Sequence, Confidence: m.Confidence, Severity: m.Severity, Label: label(&i), LineDown: m.LineDown}
+	return Told{Event: m.Event, Sequence: m.Sequence, Confidence: m.Confidence, Severity: m.Severity, Label: label(&i), LineDown: m.LineDown, What: m.What, By: m.By, Posted: m.ProviderAck}
 }

@@ -19,6 +19,8 @@ type Route struct {
 	ResolveDelay time.Duration
 	// Kinds is which incidents are told; "" means all.
 	Kinds Kinds
+	// Zone is the zone of who reads it; nil means that of the [Words].
+	Zone *time.Location
 	// MinConfidence is how sure Picket must be; "" means probable.
 	MinConfidence detect.Confidence
 	// Shadow has letters written down and never delivered.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"picket/collector/detect"
 )
@@ -58,51 +59,78 @@ func tag(event Event, i *detect.Incident) string {
 	return tagDown
 }
 
-// Subject is the alert as the subject of a mail, at most 110 characters: a
+// subject is the alert as the subject of a mail, at most 110 characters: a
 // tag, what it is about, how many see it or how long it lasted, and the
 // incident's id, by which ticket systems find the ticket.
-func (w Words) Subject(event Event, i *detect.Incident) string {
-	head := drillSubject(i) + "[" + tag(event, i) + "] "
+func (a account) subject() string {
+	i := a.i
+	head := drillSubject(i) + "[" + a.tag() + "] "
 	switch {
-	case event == Updated:
-		head += cmp.Or(i.Confidence.Word(), "Possible") + ": "
-	case event == Opened && i.Again > 0:
+	case a.event == Updated:
+		short, _ := a.news()
+		head += short + ": "
+	case a.event == Opened && i.Again > 0:
 		head += "Again: "
-	case event == Opened && i.Kind.ProviderSide() && i.Confidence != detect.ConfidenceConfirmed:
+	case a.event == Opened && i.Kind.ProviderSide() && i.Confidence != detect.ConfidenceConfirmed:
 		head += cmp.Or(i.Confidence.Word(), "Possible") + ": "
 	}
 	tail := " (" + i.ID + ")"
-	what := oneLine(i.Title)
-	if what == "" {
-		what = w.subject(i) + ": trouble"
-	}
+	what := a.headline()
 	// The title is what may be cut; the counts only stand where there is room.
 	room := maxTitle - length(head) - length(tail)
-	if extra := w.extent(event, i); extra != "" && room-length(extra) >= min(length(what), 40) {
-		tail = extra + tail
-		room -= length(extra)
+	for _, extra := range a.extents() {
+		if room-length(extra) >= min(length(what), 40) {
+			tail = extra + tail
+			room -= length(extra)
+			break
+		}
 	}
 	return head + clip(what, max(room, 4)) + tail
 }
 
-// extent is what a subject says beside the title.
-func (w Words) extent(event Event, i *detect.Incident) string {
-	end := cmp.Or(i.Recovered, i.Resolved)
-	switch {
-	case event == Resolved && i.SupersededBy != "":
-		return " - goes on as " + i.SupersededBy
-	case event == Resolved && i.Reason.Code == detect.Unwatched:
-		return " - no longer watched"
-	case event == Resolved && i.Reason.Code == detect.Maintained:
-		return " - in maintenance"
-	case event == Resolved && i.Reason.Code == detect.DrillEnded:
-		return " - the drill was ended"
-	case event == Resolved && !end.IsZero():
-		return " - over after " + Span(end.Sub(cmp.Or(i.Started, i.Opened)))
-	case event == Resolved || i.Kind == detect.KindSite || i.Sites == 0:
-		return ""
+// tag is how the subject begins; an update says for how long it has gone on.
+func (a account) tag() string {
+	t := tag(a.event, a.i)
+	if age := a.now.Sub(a.began()); t == tagUpdate && !a.began().IsZero() && age >= time.Minute {
+		t += " " + Span(age.Truncate(time.Minute))
 	}
-	return fmt.Sprintf(" - %d of %s, %s", i.DownSites, plural(i.Sites, "site"), plural(i.DownNetworks, "ISP"))
+	return t
+}
+
+// extents are what a subject says beside the title, from the long to the short.
+func (a account) extents() []string {
+	i := a.i
+	if a.over() {
+		return []string{a.lasted()}
+	}
+	if i.Kind == detect.KindSite || i.Sites == 0 {
+		return nil
+	}
+	short := fmt.Sprintf(" - %d of %s", i.DownSites, plural(i.Sites, "site"))
+	isps := short + ", " + plural(i.DownNetworks, "ISP")
+	all := []string{isps, short}
+	if n := len(reach(i)); n > 0 && i.Severity != detect.SeverityUnseen {
+		all = append([]string{isps + ", " + plural(n, "client")}, all...)
+	}
+	return all
+}
+
+// lasted is how an end is told in a subject; "" if it is not known when it was.
+func (a account) lasted() string {
+	i, end := a.i, cmp.Or(a.i.Recovered, a.i.Resolved)
+	switch {
+	case i.SupersededBy != "":
+		return " - goes on as " + i.SupersededBy
+	case i.Reason.Code == detect.Unwatched:
+		return " - no longer watched"
+	case i.Reason.Code == detect.Maintained:
+		return " - in maintenance"
+	case i.Reason.Code == detect.DrillEnded:
+		return " - the drill was ended"
+	case !end.IsZero():
+		return " - over after " + Span(end.Sub(a.began()))
+	}
+	return ""
 }
 
 func length(s string) int { return strings.Count(s, "") - 1 }

@@ -21,8 +21,8 @@ func CauseWords(cause string) string {
 		"http_timeout": "no answer to the request", "http_status": "the service answers with an error", "http_body": "the answer is not the expected one",
 		"http_reset": "the connection ends before the answer", "http_malformed": "the answer is not HTTP", "blocked": "the service refuses a stranger",
 		"ping_timeout": "no answer to ping", "ping_loss": "packets are lost", "ping_unreachable": "ping: unreachable",
-		"local_noroute": "this site has no route", "local_resources": "the agent's machine is out of resources", "local_permission": "the agent may not do this",
-		"local_cancelled": "the agent was stopping", "local_resolver": "the site's own DNS resolver fails", "policy": "forbidden by the site's policy",
+		"local_noroute": "this site has no route", "local_resources": "Picket's machine there is out of resources", "local_permission": "Picket may not do this there",
+		"local_cancelled": "Picket was stopping there", "local_resolver": "the site's own DNS resolver fails", "policy": "forbidden by the site's policy",
 	}
 	if w, ok := words[cause]; ok {
 		return w
@@ -40,9 +40,9 @@ func Span(d time.Duration) string {
 	case d < time.Hour:
 		return fmt.Sprintf("%d min", m)
 	case h < 48:
-		return fmt.Sprintf("%d h %d min", h, m)
+		return strings.TrimSuffix(fmt.Sprintf("%d h %d min", h, m), " 0 min")
 	default:
-		return fmt.Sprintf("%d d %d h", h/24, h%24)
+		return strings.TrimSuffix(fmt.Sprintf("%d d %d h", h/24, h%24), " 0 h")
 	}
 }
 

@@ -30,7 +30,7 @@ func testLetter(r Route, now time.Time) (Letter, error) {
 			{Label: "DO NOW", Items: []string{"Nothing. If you read this, alerts arrive here."}, Numbered: true},
 		},
 	}
-	m.Text = render(m.Title, m.Finding, m.Lines, "", "")
+	m.Text = render(m.Title, m.Finding, m.Lines, nil, "")
 	body, err := json.Marshal(m)
 	if err != nil {
 		return Letter{}, fmt.Errorf("write the test message: %w", err)

@@ -24,33 +24,41 @@ type Words struct {
 	Well func(i *detect.Incident) []string
 	// Page is the base URL of the status page, without a slash at the end; "" means no links.
 	Page string
+	// Runbook returns the URL of what to do about an incident; nil or "": there is none.
+	Runbook func(i *detect.Incident) string
 }
 
-// Title is the alert in one line of at most 110 characters.
-func (w Words) Title(event Event, i *detect.Incident) string {
+// title is the alert in one line of at most 110 characters.
+func (a account) title() string {
+	i := a.i
 	word := i.Confidence.Word()
 	switch {
-	case event == Resolved && i.SupersededBy != "":
+	case a.over() && i.SupersededBy != "":
 		word = "Merged"
-	case event == Resolved && unjudged(i):
+	case a.over() && unjudged(i):
 		word = "Closed"
-	case event == Resolved:
-		word = "Resolved"
-	case i.Again > 0 && event == Opened:
+	case a.over() && i.Reason.Code == detect.DrillEnded:
+		word = "Ended"
+	case a.over():
+		word = "Over" + strings.Replace(a.lasted(), " - over", "", 1)
+	case a.event == Opened && i.Again > 0:
 		word = "Again"
-	case event == Updated && i.Confidence == detect.ConfidenceConfirmed:
-		word = "Now confirmed"
-	case event == Updated:
-		word = "Update"
+	case a.event == Updated:
+		word, _ = a.news()
 	}
-	title := oneLine(i.Title)
-	if title == "" {
-		title = w.subject(i) + ": trouble"
-	}
+	title := a.headline()
 	if word != "" {
 		title = word + ": " + title
 	}
 	return clip(drillTitle(i)+title, maxTitle)
+}
+
+// headline is what an alert is about, without any word of how sure or how new.
+func (a account) headline() string { return a.name(a.i) }
+
+// name is what an incident is called.
+func (w Words) name(i *detect.Incident) string {
+	return cmp.Or(oneLine(i.Title), w.subject(i)+": trouble")
 }
 
 // unjudged says whether an incident ended because nobody judges it any more,
@@ -60,19 +68,20 @@ func unjudged(i *detect.Incident) bool {
 }
 
 // finding is the one or two sentences below the headline.
-func finding(event Event, i *detect.Incident) string {
-	s := oneLine(i.Summary)
+func (a account) finding() string {
+	s := oneLine(a.i.Summary)
 	switch {
-	case i.Drill:
-		return drillFinding(event, i, s)
-	case event != Resolved || i.SupersededBy != "" || s == "":
-		return s
-	case i.Reason.Code == detect.Unwatched:
-		return "It is no longer watched. What it was: " + s
-	case i.Reason.Code == detect.Maintained:
-		return "It is in maintenance now. What it was: " + s
+	case a.i.Drill:
+		return drillFinding(a.event, a.i, s)
+	case !a.over() || a.i.SupersededBy != "" || s == "":
+	case a.i.Reason.Code == detect.Unwatched:
+		s = "It is no longer watched. What it was: " + s
+	case a.i.Reason.Code == detect.Maintained:
+		s = "It is in maintenance now. What it was: " + s
+	default:
+		s = "It is over. What it was: " + s
 	}
-	return "It is over. What it was: " + s
+	return s
 }
 
 // link is where the incident is on the page.
@@ -85,7 +94,7 @@ func (w Words) link(i *detect.Incident) string {
 
 // render lays an alert out as people read it: a headline, the finding, then
 // labelled lines. It is plain text of at most 76 columns where the names allow.
-func render(title, finding string, lines []Line, link, id string) string {
+func render(title, finding string, lines []Line, links []Link, id string) string {
 	var b strings.Builder
 	b.WriteString(title + "\n")
 	if finding != "" {
@@ -111,8 +120,8 @@ func render(title, finding string, lines []Line, link, id string) string {
 			name = ""
 		}
 	}
-	if link != "" {
-		row("SEE", link, "")
+	for _, l := range links {
+		row(cmp.Or(linkLabels[l.Name], "SEE"), l.URL, "")
 	}
 	if id != "" {
 		row("KEY", "picket:"+id, "")
@@ -139,7 +148,7 @@ func (w Words) subject(i *detect.Incident) string {
 	case detect.KindNetworkDependency:
 		return "between " + i.Network + " and " + i.Dependency
 	case detect.KindFleet:
-		return "Picket agents"
+		return "Picket fleet"
 	case detect.KindCollector:
 		return "Picket server"
 	case detect.KindVRegion:
@@ -173,7 +182,7 @@ func (w Words) blamed(i *detect.Incident) string {
 func (w Words) what(event Event, i *detect.Incident) string {
 	s := CauseWords(i.Cause)
 	if s == "" && i.Kind == detect.KindSite {
-		s = "no contact with any Picket agent of this site"
+		s = "no contact with Picket at this site"
 	}
 	if i.Layer != "" {
 		s = strings.TrimPrefix(s+", ", ", ") + "layer " + strings.ToUpper(i.Layer)
@@ -209,15 +218,12 @@ func (w Words) where(i *detect.Incident) string {
 }
 
 // since says when it began, was confirmed and ended.
-func (w Words) since(event Event, i *detect.Incident, now time.Time) string {
-	start := cmp.Or(i.Started, i.Opened)
+func (a account) since() string {
+	i, start := a.i, a.began()
 	if start.IsZero() {
 		return ""
 	}
-	s := start.UTC().Format("2006-01-02 15:04:05 UTC")
-	if w.Zone != nil && start.In(w.Zone).Format("-0700 MST") != "+0000 UTC" {
-		s = start.In(w.Zone).Format("2006-01-02 15:04:05 MST") + " (" + start.UTC().Format("15:04:05 UTC") + ")"
-	}
+	s := a.moment(start)
 	if !i.Confirmed.IsZero() {
 		if after := i.Confirmed.Sub(start); after < time.Second {
 			s += ", confirmed at once"
@@ -226,31 +232,49 @@ func (w Words) since(event Event, i *detect.Incident, now time.Time) string {
 		}
 	}
 	switch end := cmp.Or(i.Recovered, i.Resolved); {
-	case event == Resolved && i.SupersededBy != "":
+	case a.over() && i.SupersededBy != "":
 		return s + ", goes on as " + i.SupersededBy
-	case event == Resolved && i.Reason.Code == detect.Unwatched:
+	case a.over() && i.Reason.Code == detect.Unwatched:
 		return s + ", no longer watched"
-	case event == Resolved && i.Reason.Code == detect.Maintained:
+	case a.over() && i.Reason.Code == detect.Maintained:
 		return s + ", in maintenance now"
-	case event == Resolved && !end.IsZero():
-		return s + ", lasted " + Span(end.Sub(start))
+	case a.over() && !end.IsZero():
+		return s + ", well again since " + a.clock(end) + ", lasted " + Span(end.Sub(start))
 	default:
-		return s + ", ongoing " + Span(now.Sub(start))
+		return s + ", ongoing " + Span(a.now.Sub(start))
 	}
 }
 
-// evidence counts witnesses, sites and ISPs, never agents, and gives the
-// reason unless the summary has said it.
+// evidence counts witnesses, sites and ISPs, never agents, names the ISPs, and
+// gives the reason unless the summary has said it.
 func (w Words) evidence(i *detect.Incident) string {
 	var parts []string
 	if i.Sites > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %s on %d of %s", i.DownSites, plural(i.Sites, "site"), i.DownNetworks, plural(i.Networks, "ISP")))
+		s := fmt.Sprintf("%d of %s on %d of %s", i.DownSites, plural(i.Sites, "site"), i.DownNetworks, plural(i.Networks, "ISP"))
+		if names := failingISPs(i); len(names) > 0 {
+			s += " (" + named(names, maxNamed) + ")"
+		}
+		parts = append(parts, s)
 	}
 	if text := oneLine(i.Reason.Text); text != "" && !strings.Contains(oneLine(i.Summary), text) {
 		parts = append(parts, text)
 	}
 	return strings.Join(parts, ". ")
 }
+
+// failingISPs are the internet providers of the sites that fail, where that is
+// not what the incident blames anyhow.
+func failingISPs(i *detect.Incident) (names []string) {
+	for _, e := range ordered(i.Evidence) {
+		if failing(e) && e.Network != "" && e.Network != i.Network && !slices.Contains(names, e.Network) {
+			names = append(names, e.Network)
+		}
+	}
+	return names
+}
+
+// maxRaw is how much of an error's own text a line of evidence quotes.
+const maxRaw = 60
 
 // witness is one site's evidence in one line.
 func (w Words) witness(e detect.Evidence) string {
@@ -262,9 +286,12 @@ func (w Words) witness(e detect.Evidence) string {
 	if e.Target != "" {
 		answer = e.Target + ": " + answer
 	}
+	if raw := clip(oneLine(e.Err), maxRaw); raw != "" {
+		answer += fmt.Sprintf(" (%q)", raw)
+	}
 	parts = append(parts, answer)
 	if !e.Last.IsZero() {
-		parts = append(parts, "last at "+e.Last.UTC().Format("15:04:05 UTC"))
+		parts = append(parts, "last at "+w.clock(e.Last))
 	}
 	return oneLine(strings.Join(parts, " | "))
 }

@@ -54,7 +54,7 @@ func westEurope() detect.Incident {
 
 // asText is the plain text of a letter about i.
 func asText(w Words, event Event, i *detect.Incident, now time.Time) string {
-	return render(w.Title(event, i), finding(event, i), w.lines(event, i, now), w.link(i), i.ID)
+	return account{Words: w, event: event, i: i, now: now}.message("", Route{Name: "desk"}).Text
 }
 
 func TestAlertsAsPeopleReadThem(t *testing.T) {
@@ -99,7 +99,7 @@ func TestHostileTextCannotForgeALine(t *testing.T) {
 			t.Errorf("forged line %q", line)
 		}
 	}
-	if title := (Words{}).Title(Opened, &i); len([]rune(title)) > 110 {
+	if title := (account{event: Opened, i: &i}).title(); len([]rune(title)) > 110 {
 		t.Errorf("title of %d characters", len([]rune(title)))
 	}
 }
@@ -147,3 +147,5 @@ func TestAlertClaimsOthersOnlyWhereTheyWereCompared(t *testing.T) {
 		}
 	}
 }
+
+func drill(i *detect.Incident) { i.Drill = true }
