@@ -5,7 +5,8 @@ import "time"
 // Beside is what a decision weighs beside the incident itself. The zero value
 // is that nothing is known. The collector gathers it for every look.
 type Beside struct {
-	// Acknowledged is when the first person took the incident on, and By who; zero: nobody has.
+	// Acknowledged is when the first person took the incident on, and By who; zero:
+	// nobody has. If it came back after its end, it is taken on anew.
 	Acknowledged time.Time
 	By           string
 	// Official is what the provider itself says; see [Official].
@@ -13,6 +14,9 @@ type Beside struct {
 	// Silences returns the id of the silence that mutes the incident on the named
 	// route now, and when it ends; "" none. nil: there are no silences.
 	Silences func(route string) (id string, until time.Time)
+	// Steps are the routes that hand the incident on to the one that is decided
+	// about; the [Planner] fills them in.
+	Steps []Step
 }
 
 // Official is what the provider's own status feed says of what an incident

@@ -74,6 +74,8 @@ type Told struct {
 	What       string    // what it was called
 	Posted     time.Time // when the provider acknowledged it; zero: it had not
 	By         string    // who had taken it on; "" nobody
+	Since      time.Time // when it was told that it began, or began again; zero: not known
+	Escalated  bool      // it was told because nobody had acknowledged
 }
 
 // label is what an incident blames: when it changes, the reader must know.
@@ -94,6 +96,11 @@ type Decision struct {
 // Decide says what route r is to be told about the incident now, given what it
 // was told before and what else is known. It is a pure function.
 func Decide(told Told, now time.Time, i *detect.Incident, b Beside, r Route) Decision {
+	return escalate(decide(told, now, i, b, r), told, now, i, b, r)
+}
+
+// decide is Decide for the route in its own right, whoever hands the incident on to it.
+func decide(told Told, now time.Time, i *detect.Incident, b Beside, r Route) Decision {
 	if told.Event == Opened || told.Event == Updated {
 		return decideTold(told, now, i, b, r)
 	}

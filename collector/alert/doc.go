@@ -42,7 +42,13 @@
 // became of its kind.
 //
 // A silence holds back what is new until it ends, and never the end of what was
-// told: who heard that it broke must hear that it works.
+// told: who heard that it broke must hear that it works. It mutes what it names
+// and no more ([Silence.Mutes]), has a comment, and ends by itself within 30 days.
+//
+// A route may hand on what nobody acknowledges ([Escalation], escalate.go). The
+// time counts from when the route was told, so a restart does not begin it anew;
+// an acknowledgement stops it, and so does the end. A route that is a last resort
+// is told nothing else.
 //
 // # The words
 //

@@ -26,6 +26,9 @@ type Message struct {
 	Sequence int       `json:"sequence"`         // of this alert and route, from 1
 	SentAs   string    `json:"key"`              // the Idempotency-Key
 	At       time.Time `json:"at"`               // when the message was written
+	// ToldSince is when this route was told that the alert began, or began again.
+	ToldSince time.Time `json:"told_since,omitzero"`
+	Escalated bool      `json:"escalated,omitempty"` // it came here because nobody had acknowledged
 
 	Title   string `json:"title"`             // one line
 	What    string `json:"what,omitempty"`    // what it is about, without how sure or how new: "Azure westeurope: outage"
@@ -119,6 +122,7 @@ func (a account) message(why Reason, r Route) Message {
 		Official: a.said(), Clients: hit[:min(len(hit), maxClientsTold)], Acknowledged: a.beside.Acknowledged, By: oneLine(a.beside.By), NextUpdate: a.next,
 		Drill: i.Drill, DrillClients: i.DrillClients, ProviderAck: a.beside.Official.Posted, SupersededBy: i.SupersededBy, Evidence: evidence[:len(evidence)-more], MoreEvidence: more,
 	}
+	m.since(a.told)
 	if !a.over() {
 		m.Verdict = a.who(i)
 	} else {
@@ -132,9 +136,18 @@ func Key(incident, route string, seq int) string {
 	return fmt.Sprintf("%s.%s.%d", incident, route, seq)
 }
 
+// since says since when the route knows of it, and whether it was called to it.
+func (m *Message) since(told Told) {
+	m.ToldSince, m.Escalated = told.Since, told.Escalated || m.Reason == ReasonEscalated
+	if m.Event == Opened || m.ToldSince.IsZero() {
+		m.ToldSince, m.Escalated = m.At, m.Reason == ReasonEscalated
+	}
+}
+
 // told is what a reader of m knows.
 func (m Message) told() Told {
 	i := detect.Incident{Kind: m.Kind, Provider: m.Provider, Service: m.Service, Region: m.Region, Target: m.Target, Site: m.Site, Network: m.ISP,
 		Dependency: m.Dependency, Edge: m.Edge, VRegion: m.SeenFrom, Family: m.IPVersion}
-	return Told{Event: m.Event, Sequence: m.Sequence, Confidence: m.Confidence, Severity: m.Severity, Label: label(&i), LineDown: m.LineDown, What: m.What, By: m.By, Posted: m.ProviderAck}
+	return Told{Event: m.Event, Sequence: m.Sequence, Confidence: m.Confidence, Severity: m.Severity, Label: label(&i), LineDown: m.LineDown, What: m.What, By: m.By, Posted: m.ProviderAck,
+		Since: m.ToldSince, Escalated: m.Escalated}
 }

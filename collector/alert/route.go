@@ -25,6 +25,10 @@ type Route struct {
 	MinConfidence detect.Confidence
 	// Shadow has letters written down and never delivered.
 	Shadow bool
+	// Escalate is whom to tell next if nobody acknowledges.
+	Escalate Escalation
+	// OnlyEscalation: the route is told nothing that is not handed on to it.
+	OnlyEscalation bool
 }
 
 // Letter is a message on its way to a route, as it stands in the outbox.
