@@ -83,6 +83,9 @@ type Message struct {
 	Acknowledged time.Time       `json:"acknowledged,omitzero"`
 	By           string          `json:"acknowledged_by,omitempty"`
 	NextUpdate   time.Time       `json:"next_update,omitzero"` // when the reader hears again even if nothing changes
+	// InsteadOf are the routes that may not get this, because their way depends on
+	// what is out.
+	InsteadOf []string `json:"instead_of,omitempty"`
 
 	SupersededBy string            `json:"superseded_by,omitempty"`
 	Evidence     []detect.Evidence `json:"evidence,omitempty"` // at most 20, failing sites first
@@ -107,6 +110,9 @@ func (w Words) compose(d Decision, told Told, i *detect.Incident, beside Beside,
 func (a account) message(why Reason, r Route) Message {
 	i, seq := a.i, a.told.Sequence+1
 	title, found, lines, links := a.title(), a.finding(), a.lines(), a.links()
+	if len(r.instead.of) > 0 {
+		lines = append(lines, r.instead.line(r.By))
+	}
 	evidence := ordered(i.Evidence)
 	more := max(0, len(evidence)-maxEvidence)
 	hit := reach(i)
@@ -120,7 +126,7 @@ func (a account) message(why Reason, r Route) Message {
 		DownSites: i.DownSites, Sites: i.Sites, DownISPs: i.DownNetworks, ISPs: i.Networks, LineDown: i.LineDown, Again: i.Again,
 		Started: i.Started, Opened: i.Opened, Confirmed: i.Confirmed, Recovered: i.Recovered, Resolved: i.Resolved,
 		Official: a.said(), Clients: hit[:min(len(hit), maxClientsTold)], Acknowledged: a.beside.Acknowledged, By: oneLine(a.beside.By), NextUpdate: a.next,
-		Drill: i.Drill, DrillClients: i.DrillClients, ProviderAck: a.beside.Official.Posted, SupersededBy: i.SupersededBy, Evidence: evidence[:len(evidence)-more], MoreEvidence: more,
+		InsteadOf: r.instead.names(), Drill: i.Drill, DrillClients: i.DrillClients, ProviderAck: a.beside.Official.Posted, SupersededBy: i.SupersededBy, Evidence: evidence[:len(evidence)-more], MoreEvidence: more,
 	}
 	m.since(a.told)
 	if !a.over() {

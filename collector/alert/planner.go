@@ -139,13 +139,14 @@ func (p *Planner) plan(now time.Time, s *story) ([]Letter, error) {
 	var errs []error
 	for _, r := range p.routes {
 		told := s.told[r.Name]
-		d := Decide(told, now, &s.incident, p.besideOf(now, s, r), r)
+		d, instead := decideFor(p.routes, told, now, &s.incident, func(r Route) Beside { return p.besideOf(now, s, r) }, r)
 		if !d.Next.IsZero() && (s.next.IsZero() || d.Next.Before(s.next)) {
 			s.next = d.Next
 		}
 		if d.Event == "" {
 			continue
 		}
+		r.instead = instead
 		letter, err := p.words.compose(d, told, &s.incident, s.beside, r, now)
 		if err != nil {
 			errs = append(errs, err)
@@ -170,7 +171,7 @@ func (p *Planner) Enqueued(letters ...Letter) {
 		}
 		s.next = time.Time{}
 		for _, r := range p.routes {
-			d := Decide(s.told[r.Name], l.Created, &s.incident, p.besideOf(l.Created, s, r), r)
+			d, _ := decideFor(p.routes, s.told[r.Name], l.Created, &s.incident, func(r Route) Beside { return p.besideOf(l.Created, s, r) }, r)
 			if d.Event != "" { // its letter is not among those enqueued so far
 				d.Next = l.Created
 			}

@@ -29,6 +29,15 @@ type Route struct {
 	Escalate Escalation
 	// OnlyEscalation: the route is told nothing that is not handed on to it.
 	OnlyEscalation bool
+	// Relies are the providers without each of which its messages reach nobody, and
+	// Unsure that this could not be found out for all of its way. See [Detours].
+	Relies []Reliance
+	Unsure bool
+	// Fallback is the route that is told in its place when what it relies on is
+	// out; "" leaves the choice to Picket.
+	Fallback string
+
+	instead standIn // for whom it stands in at this letter
 }
 
 // Letter is a message on its way to a route, as it stands in the outbox.
