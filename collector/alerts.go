@@ -48,6 +48,7 @@ func routes(file *config.File) []alert.Route {
 		list[i] = alert.Route{
 			Name: r.Name, By: channel.Describe(wayOf(r)), Delay: r.Delay, ResolveDelay: r.ResolveDelay,
 			Kinds: alert.Kinds(r.Kinds), MinConfidence: detect.Confidence(r.MinConfidence),
+			Escalate: alert.Escalation{After: r.Escalate.After, To: r.Escalate.To}, OnlyEscalation: r.OnlyEscalation,
 		}
 	}
 	return list

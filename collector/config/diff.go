@@ -157,6 +157,7 @@ func routeChange(a, b Route) string {
 	for _, v := range []struct{ name, a, b string }{
 		{"delay", strict.Short(a.Delay), strict.Short(b.Delay)}, {"resolve_delay", strict.Short(a.ResolveDelay), strict.Short(b.ResolveDelay)},
 		{"kinds", a.Kinds, b.Kinds}, {"min_confidence", a.MinConfidence, b.MinConfidence},
+		{"escalate", a.Escalate.words(), b.Escalate.words()}, {"only_escalation", fmt.Sprint(a.OnlyEscalation), fmt.Sprint(b.OnlyEscalation)},
 	} {
 		if v.a != v.b {
 			parts = append(parts, v.name+" "+v.a+" -> "+v.b)

@@ -27,7 +27,7 @@
 //	clients: [{id, name}]
 //	targets: [{id, name, provider, service, region, depends, client, reference, host, ca | ca_file, checks: [...]}]
 //	smtp: {host, port, from, username, password_file | password_env, security, hello}
-//	alerts: [{name, webhook + (secret_file | secret_env) | mail: [addresses], delay, resolve_delay, kinds, min_confidence}]
+//	alerts: [{name, webhook + (secret_file | secret_env) | mail: [addresses], delay, resolve_delay, kinds, min_confidence, escalate: {after, to}, only_escalation}]
 //	maintenance: [{from, to, provider, service, region, target, client, site, note}]  # planned work: not judged, nobody is told
 //
 // A check is a kind's name alone (dns, ping, tcp, tls, http), which then asks

@@ -166,6 +166,10 @@ type Route struct {
 	ResolveDelay  time.Duration
 	Kinds         string // "provider-side", "site" or "all"
 	MinConfidence string // "probable" or "confirmed"
+	// Escalate is whom to tell next if nobody acknowledges.
+	Escalate Escalation
+	// OnlyEscalation: it is told nothing that is not handed on to it.
+	OnlyEscalation bool
 }
 
 // Fleet compiles the targets and checks into what agents are told, in the

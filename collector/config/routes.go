@@ -53,6 +53,9 @@ func (s *schema) routes() func(int, *strict.Node, string) {
 			"resolve_delay":  s.Duration(&r.ResolveDelay, 0, maxResolveDelay),
 			"kinds":          s.Choice(&r.Kinds, "all", "provider-side", "site"),
 			"min_confidence": s.Choice(&r.MinConfidence, "probable", "confirmed"),
+
+			"escalate":        s.escalate(&r),
+			"only_escalation": s.lastResort(&r),
 		})
 		if n.Kind != strict.Object {
 			return
