@@ -1,6 +1,8 @@
 package alert
 
 import (
+	"strings"
+
 	"picket/collector/detect"
 )
 
@@ -46,6 +48,11 @@ func (a account) doNow() []string {
 	steps := doNow(a.event, a.i)
 	if a.i.Drill && !a.over() {
 		return append([]string{"A drill: go through the steps, but tell no client and call no provider."}, steps...)
+	}
+	for k, s := range steps {
+		if strings.HasPrefix(s, "Tell the clients") && a.Page != "" && a.hasNotice() {
+			steps[k] = s + " A notice is written: see NOTICE."
+		}
 	}
 	return steps
 }

@@ -137,7 +137,7 @@ func (w Words) who(i *detect.Incident) string {
 	case i.Reason.Code == detect.Alone:
 		return "One site cannot tell " + them + " from its own way to it."
 	case i.Confidence == detect.ConfidenceConfirmed:
-		return "Them: " + them + ". Not your clients' sites, and not one internet provider."
+		return "Them: " + them + ". It is not your clients' sites and not an internet provider."
 	}
 	return "Most likely them: " + them + "."
 }
@@ -244,6 +244,9 @@ func (w Words) witnesses(i *detect.Incident) []string {
 			fails = append(fails, e)
 		}
 	}
+	slices.SortStableFunc(fails, func(a, b detect.Evidence) int { // who has an error to quote goes first
+		return cmp.Compare(min(1, len(b.Err)), min(1, len(a.Err)))
+	})
 	seen := map[string]bool{}
 	for _, again := range []bool{false, true} { // first one of each ISP, then whoever
 		for _, e := range fails {

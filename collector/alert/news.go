@@ -36,7 +36,7 @@ func (a account) news() (short string, all []string) {
 		add("Taken on", oneLine(b.By)+" has taken it on.")
 	}
 	if len(all) == 0 {
-		add("Still", "Nothing that would change what you do: it goes on.")
+		add("Still going on", "Nothing that would change what you do: it goes on.")
 	}
 	return short, all
 }
@@ -52,6 +52,14 @@ func extentWord(s detect.Severity) string {
 		return "out of sight"
 	}
 	return "an outage"
+}
+
+// upper begins a sentence.
+func upper(s string) string {
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+		return string(s[0]&^0x20) + s[1:]
+	}
+	return s
 }
 
 // lower is a word of ours in the middle of a sentence.

@@ -34,7 +34,7 @@ func TestSubjects(t *testing.T) {
 		{Opened, with(cloud, probable), Told{}, "[WATCH] Likely: Azure westeurope: outage - 9 of 11 sites, 6 ISPs, 2 clients (01KGF3M8Q2)"},
 		{Opened, with(cloud, drill), Told{}, "[DRILL][DOWN] Azure westeurope: outage - 9 of 11 sites, 6 ISPs, 2 clients (01KGF3M8Q2)"},
 		{Updated, cloud, likely, "[UPDATE 1 h] Now confirmed: Azure westeurope: outage - 9 of 11 sites, 6 ISPs, 2 clients (01KGF3M8Q2)"},
-		{Updated, cloud, sure, "[UPDATE 1 h] Still: Azure westeurope: outage - 9 of 11 sites, 6 ISPs, 2 clients (01KGF3M8Q2)"},
+		{Updated, cloud, sure, "[UPDATE 1 h] Still going on: Azure westeurope: outage - 9 of 11 sites, 6 ISPs, 2 clients (01KGF3M8Q2)"},
 		{Updated, with(cloud, func(i *detect.Incident) { i.Severity = detect.SeverityPartial }), sure, "[UPDATE 1 h] Now a partial outage: Azure westeurope: outage - 9 of 11 sites, 6 ISPs, 2 clients (01KGF3M8Q2)"},
 		{Opened, with(cloud, func(i *detect.Incident) { i.Again = 1 }), Told{}, "[DOWN] Again: Azure westeurope: outage - 9 of 11 sites, 6 ISPs, 2 clients (01KGF3M8Q2)"},
 		{Resolved, with(cloud, func(i *detect.Incident) { i.Recovered = started.Add(107 * time.Minute) }), sure, "[OK] Azure westeurope: outage - over after 1 h 47 min (01KGF3M8Q2)"},

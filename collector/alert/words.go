@@ -78,6 +78,8 @@ func (a account) finding() string {
 		s = "It is no longer watched. What it was: " + s
 	case a.i.Reason.Code == detect.Maintained:
 		s = "It is in maintenance now. What it was: " + s
+	case !a.i.Recovered.IsZero(): // the summary tells it as what was
+		s = "It is over. " + s
 	default:
 		s = "It is over. What it was: " + s
 	}
@@ -180,9 +182,9 @@ func (w Words) blamed(i *detect.Incident) string {
 
 // what says what fails.
 func (w Words) what(event Event, i *detect.Incident) string {
-	s := CauseWords(i.Cause)
+	s := upper(CauseWords(i.Cause))
 	if s == "" && i.Kind == detect.KindSite {
-		s = "no contact with Picket at this site"
+		s = "No contact with Picket at this site"
 	}
 	if i.Layer != "" {
 		s = strings.TrimPrefix(s+", ", ", ") + "layer " + strings.ToUpper(i.Layer)
@@ -249,7 +251,7 @@ func (a account) since() string {
 // gives the reason unless the summary has said it.
 func (w Words) evidence(i *detect.Incident) string {
 	var parts []string
-	if i.Sites > 0 {
+	if i.Sites > 0 && i.Kind != detect.KindSite {
 		s := fmt.Sprintf("%d of %s on %d of %s", i.DownSites, plural(i.Sites, "site"), i.DownNetworks, plural(i.Networks, "ISP"))
 		if names := failingISPs(i); len(names) > 0 {
 			s += " (" + named(names, maxNamed) + ")"
