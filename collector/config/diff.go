@@ -66,6 +66,9 @@ func settingsOf() []setting {
 		{"politeness", func(f *File) any { return strict.Short(f.Politeness) }, false, true},
 		{"traffic", func(f *File) any { return f.Traffic.words() }, false, true},
 		{"wan_check", func(f *File) any { return f.WANCheck }, true, true},
+		{"fallback", func(f *File) any { return f.Fallback }, false, true},
+		{"lookups", func(f *File) any { return f.Lookups }, false, true},
+		{"weekly_test", func(f *File) any { return f.WeeklyTest.String() }, false, true},
 		{"smtp", func(f *File) any { return f.SMTP }, false, false},
 	}
 }
@@ -158,6 +161,7 @@ func routeChange(a, b Route) string {
 		{"delay", strict.Short(a.Delay), strict.Short(b.Delay)}, {"resolve_delay", strict.Short(a.ResolveDelay), strict.Short(b.ResolveDelay)},
 		{"kinds", a.Kinds, b.Kinds}, {"min_confidence", a.MinConfidence, b.MinConfidence},
 		{"escalate", a.Escalate.words(), b.Escalate.words()}, {"only_escalation", fmt.Sprint(a.OnlyEscalation), fmt.Sprint(b.OnlyEscalation)},
+		{"fallback", cmp.Or(a.Fallback, "none"), cmp.Or(b.Fallback, "none")},
 	} {
 		if v.a != v.b {
 			parts = append(parts, v.name+" "+v.a+" -> "+v.b)

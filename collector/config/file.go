@@ -71,6 +71,12 @@ type File struct {
 	Targets   []Target // in the order of the file, then of the catalogue
 	SMTP      *SMTP    // nil: no mail
 	Alerts    []Route
+	// Fallback is the route that is told in the place of those that name none.
+	Fallback string
+	// Lookups says which DNS server tells what routes and the page rely on:
+	// LookupsSystem, LookupsOff, or host:port.
+	Lookups    string
+	WeeklyTest Weekly
 	// Maintenance are windows of planned work, in the order of the file; some may
 	// be over.
 	Maintenance []Maintenance
@@ -170,6 +176,9 @@ type Route struct {
 	Escalate Escalation
 	// OnlyEscalation: it is told nothing that is not handed on to it.
 	OnlyEscalation bool
+	// Fallback is the route that is told in its place when what its way relies on
+	// is out; "" leaves the choice to Picket.
+	Fallback string
 }
 
 // Fleet compiles the targets and checks into what agents are told, in the

@@ -56,6 +56,7 @@ func (s *schema) routes() func(int, *strict.Node, string) {
 
 			"escalate":        s.escalate(&r),
 			"only_escalation": s.lastResort(&r),
+			"fallback":       s.fallback(&r.Fallback, &r),
 		})
 		if n.Kind != strict.Object {
 			return

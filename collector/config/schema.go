@@ -72,7 +72,8 @@ func parse(file string, src []byte, catalogue *catalogueOf) (*File, Problems) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	f := &File{Name: file, Listen: DefaultListen, ListenTCP: true, HTTP: DefaultHTTP, Politeness: DefaultPoliteness, WANCheck: true, Traffic: Traffic{Budget: DefaultBudget()}}
+	f := &File{Name: file, Listen: DefaultListen, ListenTCP: true, HTTP: DefaultHTTP, Politeness: DefaultPoliteness, WANCheck: true, Traffic: Traffic{Budget: DefaultBudget()},
+		Lookups: LookupsSystem, WeeklyTest: defaultWeekly()}
 	s := &schema{Reader: strict.Reader{File: file}, out: f, catalogue: catalogue, interval: map[probes.Kind]time.Duration{}, digest: sha256.New()}
 	s.digest.Write(src)
 	include := strict.Place{Line: 1, Column: 1}
@@ -91,6 +92,7 @@ func parse(file string, src []byte, catalogue *catalogueOf) (*File, Problems) {
 		f.merge(catalogue.get())
 	}
 	f.nameProviders(catalogue)
+	f.settleFallbacks()
 	s.warn(include)
 	s.digest.Sum(f.Digest[:0])
 	return f, nil
@@ -137,6 +139,9 @@ func (s *schema) keys(include *strict.Place, wants *string) strict.Keys {
 		"clients":     s.Each(maxNames, s.clients()),
 		"targets":     s.Each(maxTargets, s.targets()),
 		"alerts":      s.Each(maxRoutes, s.routes()),
+		"fallback":    s.fallback(&f.Fallback, nil),
+		"lookups":     s.lookups,
+		"weekly_test": s.weekly,
 		"maintenance": s.Each(maxWindows, s.maintenance),
 		"include_catalogue": func(n *strict.Node, path string) {
 			var b bool
