@@ -47,7 +47,7 @@ func routes(file *config.File) []alert.Route {
 	for i, r := range file.Alerts {
 		list[i] = alert.Route{
 			Name: r.Name, By: channel.Describe(wayOf(r)), Delay: r.Delay, ResolveDelay: r.ResolveDelay,
-			Kinds: alert.Kinds(r.Kinds), MinConfidence: detect.Confidence(r.MinConfidence),
+			Kinds: alert.Kinds(r.Kinds), MinConfidence: detect.Confidence(r.MinConfidence), Zone: r.Zone,
 			Escalate: alert.Escalation{After: r.Escalate.After, To: r.Escalate.To}, OnlyEscalation: r.OnlyEscalation,
 		}
 	}
@@ -92,7 +92,7 @@ func (a *alerts) reconsider() {
 func (a *alerts) words(file *config.File) alert.Words {
 	return alert.Words{Provider: file.ProviderName, Page: a.page, Zone: time.Local, Well: func(i *detect.Incident) []string {
 		return wellBeside(a.look.now(), i, file.ProviderName)
-	}}
+	}, Runbook: func(i *detect.Incident) string { return runbook(file, i) }}
 }
 
 // setRoutes has alerts told by the routes, the mail server and the names of

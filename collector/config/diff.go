@@ -70,6 +70,8 @@ func settingsOf() []setting {
 		{"lookups", func(f *File) any { return f.Lookups }, false, true},
 		{"weekly_test", func(f *File) any { return f.WeeklyTest.String() }, false, true},
 		{"smtp", func(f *File) any { return f.SMTP }, false, false},
+		{"digest", func(f *File) any { return f.Daily.words() }, false, true},
+		{"runbooks", func(f *File) any { return runbookWords(f.Runbooks) }, false, true},
 	}
 }
 
@@ -160,6 +162,7 @@ func routeChange(a, b Route) string {
 	for _, v := range []struct{ name, a, b string }{
 		{"delay", strict.Short(a.Delay), strict.Short(b.Delay)}, {"resolve_delay", strict.Short(a.ResolveDelay), strict.Short(b.ResolveDelay)},
 		{"kinds", a.Kinds, b.Kinds}, {"min_confidence", a.MinConfidence, b.MinConfidence},
+		{"zone", zoneName(a.Zone), zoneName(b.Zone)},
 		{"escalate", a.Escalate.words(), b.Escalate.words()}, {"only_escalation", fmt.Sprint(a.OnlyEscalation), fmt.Sprint(b.OnlyEscalation)},
 		{"fallback", cmp.Or(a.Fallback, "none"), cmp.Or(b.Fallback, "none")},
 	} {

@@ -27,10 +27,12 @@
 //	clients: [{id, name}]
 //	targets: [{id, name, provider, service, region, depends, client, reference, host, ca | ca_file, checks: [...]}]
 //	smtp: {host, port, from, username, password_file | password_env, security, hello}
-//	alerts: [{name, webhook + (secret_file | secret_env) | mail: [addresses], delay, resolve_delay, kinds, min_confidence, escalate: {after, to}, only_escalation, fallback}]
+//	alerts: [{name, webhook + (secret_file | secret_env) | mail: [addresses], delay, resolve_delay, kinds, min_confidence, escalate: {after, to}, only_escalation, fallback, zone}]
 //	fallback: ROUTE             # told in the place of a route whose way needs what is out
 //	lookups: system             # which DNS server tells what routes and the page rely on; off, or its address
 //	weekly_test: {day: monday, at: "09:00"}  # of every route; or off
+//	digest: {mail: [addresses], at, zone}  # one mail a day: what happened, and what woke nobody
+//	runbooks: [{url, provider, target, kinds}]  # where to read what to do; the first that matches counts
 //	maintenance: [{from, to, provider, service, region, target, client, site, note}]  # planned work: not judged, nobody is told
 //
 // A check is a kind's name alone (dns, ping, tcp, tls, http), which then asks

@@ -71,6 +71,8 @@ type File struct {
 	Targets   []Target // in the order of the file, then of the catalogue
 	SMTP      *SMTP    // nil: no mail
 	Alerts    []Route
+	Daily     *Digest   // the digest: key; nil: none is sent
+	Runbooks  []Runbook // the first that matches counts
 	// Fallback is the route that is told in the place of those that name none.
 	Fallback string
 	// Lookups says which DNS server tells what routes and the page rely on:
@@ -170,8 +172,9 @@ type Route struct {
 	Delay time.Duration
 	// ResolveDelay is how long health must last before "resolved" is told.
 	ResolveDelay  time.Duration
-	Kinds         string // "provider-side", "site" or "all"
-	MinConfidence string // "probable" or "confirmed"
+	Kinds         string         // "provider-side", "site" or "all"
+	MinConfidence string         // "probable" or "confirmed"
+	Zone          *time.Location // of who reads it; nil: the server's
 	// Escalate is whom to tell next if nobody acknowledges.
 	Escalate Escalation
 	// OnlyEscalation: it is told nothing that is not handed on to it.

@@ -54,9 +54,10 @@ func (s *schema) routes() func(int, *strict.Node, string) {
 			"kinds":          s.Choice(&r.Kinds, "all", "provider-side", "site"),
 			"min_confidence": s.Choice(&r.MinConfidence, "probable", "confirmed"),
 
+			"zone":            s.zone(&r.Zone),
 			"escalate":        s.escalate(&r),
 			"only_escalation": s.lastResort(&r),
-			"fallback":       s.fallback(&r.Fallback, &r),
+			"fallback":        s.fallback(&r.Fallback, &r),
 		})
 		if n.Kind != strict.Object {
 			return

@@ -143,6 +143,8 @@ func (s *schema) keys(include *strict.Place, wants *string) strict.Keys {
 		"lookups":     s.lookups,
 		"weekly_test": s.weekly,
 		"maintenance": s.Each(maxWindows, s.maintenance),
+		"digest":      s.dailyDigest,
+		"runbooks":    s.Each(maxRunbooks, s.runbook),
 		"include_catalogue": func(n *strict.Node, path string) {
 			var b bool
 			s.Boolean(&b)(n, path)
