@@ -24,10 +24,12 @@ type Beside struct {
 type Official struct {
 	Known   bool      // a feed that covers it was read and understood at Checked
 	Checked time.Time // last reading that was understood
-	State   string    // ok, degraded, down, maintenance; "" if not Known
-	Posted  time.Time // when the provider first admitted this trouble; zero: it has not
-	Title   string    // of its notice, one line
-	URL     string    // for people
+	// State is ok, degraded, down or maintenance; quiet: nothing of it is posted, on
+	// a feed that never says that all is well; "" if not Known.
+	State  string
+	Posted time.Time // when the provider first admitted this trouble; zero: it has not
+	Title  string    // of its notice, one line
+	URL    string    // for people
 }
 
 // silenced says whether a silence mutes the incident on route now, and until when.
