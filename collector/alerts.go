@@ -186,7 +186,11 @@ func (a *alerts) restore(ctx context.Context, now time.Time) ([]detect.Incident,
 		if err := a.planner.Restore(i, bodies); err != nil {
 			a.log.Error("restore what was told", "incident", i.ID, "err", err)
 		}
-		if i.State.Open() || now.Sub(i.Resolved) < reopenable {
+		switch {
+		case i.Drill && i.State.Open(): // it was played by a process that is gone
+			a.changed(drillEnded(now, i))
+		case i.Drill: // no engine knows of it any more
+		case i.State.Open() || now.Sub(i.Resolved) < reopenable:
 			open = append(open, i)
 		}
 	}

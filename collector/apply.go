@@ -168,6 +168,9 @@ func (s source) swap(ctx context.Context, by string, file *config.File, src []by
 	done.Config = cfg.ID
 	c.registry.use(file, cfg)
 	c.alerts.setRoutes(file)
+	if changed {
+		c.drills.interrupt("the configuration was changed")
+	}
 	c.judge.do(func(now time.Time) { c.judge.engine.SetMaintenance(now, maintenance(file)) })
 	if changed {
 		c.judge.do(func(now time.Time) { c.judge.engine.SetConfig(now, cfg) })

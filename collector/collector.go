@@ -42,7 +42,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
 
 	"picket/collector/access"
@@ -80,6 +79,7 @@ type Collector struct {
 	ingest    *ingest
 	alerts    *alerts
 	telemetry *telemetry
+	drills    *drills
 	server    *uplink.Server
 	gossip    *cluster.Cluster
 	agents    *condition
@@ -160,9 +160,7 @@ func (c *Collector) wire(ctx context.Context, cfg fleet.Config) error {
 	c.ingest = newIngest(c.store, c.influx, c.registry, c.log)
 	c.alerts = newAlerts(c.store, c.o.File, pageURL(c.o.Sockets), c.log)
 
-	engine := detect.New(detect.Options{NewID: func(now time.Time) string {
-		return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String()
-	}})
+	engine := detect.New(detect.Options{NewID: newIncidentID})
 	c.judge = newJudge(engine, c.decided)
 	c.alerts.look.snapshot = c.judge.snapshot
 	c.wan = c.openWAN()
@@ -191,6 +189,10 @@ func (c *Collector) wire(ctx context.Context, cfg fleet.Config) error {
 		Link: c.server, Allowed: sessions{c}.Member, Seeds: func() []string { return nil }, Log: c.log,
 	})
 	if err != nil {
+		return err
+	}
+	c.drills = newDrillsOf(c)
+	if err := c.drills.endLost(ctx, c.started); err != nil {
 		return err
 	}
 	c.inquirer = newInquirerOf(c)
@@ -230,6 +232,7 @@ func (c *Collector) Run(ctx context.Context) error {
 	g.Go(func() error { c.keepFleet(ctx); return nil })
 	g.Go(func() error { c.where.run(ctx); return nil })
 	g.Go(func() error { c.wan.Run(ctx); return nil })
+	g.Go(func() error { c.drills.run(ctx); return nil })
 	g.Go(func() error { c.keepPoints(ctx); return nil })
 	g.Go(func() error { return c.keepHouse(ctx) })
 	g.Go(func() error { return c.servePages(ctx) })
@@ -260,10 +263,7 @@ func (c *Collector) close() error {
 func (c *Collector) decided(now time.Time, e detect.Event) {
 	switch e := e.(type) {
 	case detect.Ask:
-		ask := uplink.Ask{Round: e.Round, Config: e.Config, Check: e.Check, Deadline: e.Deadline, Attempt: e.Attempt}
-		for _, agent := range e.Agents {
-			c.server.Ask(agent, ask)
-		}
+		c.ask(e)
 	case detect.IncidentEvent:
 		i := e.Incident
 		level := slog.LevelInfo
@@ -274,16 +274,33 @@ func (c *Collector) decided(now time.Time, e detect.Event) {
 		if !i.State.Open() {
 			delete(c.logged, i.ID)
 		}
-		c.log.Log(context.Background(), level, "incident "+string(e.What), "id", i.ID, "kind", i.Kind, "state", i.State, "title", i.Title,
-			"sites", fmt.Sprintf("%d/%d", i.DownSites, i.Sites), "reason", i.Reason.Code)
-		c.telemetry.incident(i)
+		c.logIncident(level, "incident "+string(e.What), i)
 		c.noteWAN(i)
-		c.alerts.changed(i)
+		c.found(i)
 	case detect.VerdictEvent:
 		c.telemetry.verdict(e)
 	case detect.Notice:
 		c.log.Info("notice", "kind", e.Kind, "site", e.Site, "agent", e.Agent, "text", e.Text)
 	}
+}
+
+// ask hands a question to the agents that it is for.
+func (c *Collector) ask(a detect.Ask) {
+	ask := uplink.Ask{Round: a.Round, Config: a.Config, Check: a.Check, Deadline: a.Deadline, Attempt: a.Attempt}
+	for _, agent := range a.Agents {
+		c.server.Ask(agent, ask)
+	}
+}
+
+// found hands out what an incident is now.
+func (c *Collector) found(i detect.Incident) {
+	c.telemetry.incident(i)
+	c.alerts.changed(i)
+}
+
+func (c *Collector) logIncident(level slog.Level, what string, i detect.Incident) {
+	c.log.Log(context.Background(), level, what, "id", i.ID, "kind", i.Kind, "state", i.State, "title", i.Title,
+		"sites", fmt.Sprintf("%d/%d", i.DownSites, i.Sites), "reason", i.Reason.Code)
 }
 
 // fleetChanged has the judge and the agents told, soon, who belongs to the fleet.
@@ -330,6 +347,7 @@ func (c *Collector) readFleet(ctx context.Context) error {
 	}
 	sites := c.registry.sites()
 	c.judge.do(func(now time.Time) { c.judge.engine.SetFleet(now, sites) })
+	c.drills.fleet(sites)
 	return nil
 }
 

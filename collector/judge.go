@@ -2,12 +2,14 @@ package collector
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 
 	"picket/collector/config"
 	"picket/collector/detect"
+	"picket/collector/drill"
 	"picket/internal/fleet"
 	"picket/internal/uplink"
 )
@@ -21,6 +23,7 @@ type judge struct {
 	done   chan struct{}            // closed when run has ended
 	room   *semaphore.Weighted      // for results that wait
 	out    func(now time.Time, e detect.Event)
+	drill  atomic.Pointer[playing] // hears what it hears; nil: none is on
 }
 
 // Bounds of what may wait for the judge. Beyond judgeQueue calls, or judgeResults
@@ -162,26 +165,41 @@ func (j *judge) show(agent string, b *fleet.Batch) {
 			j.engine.Observe(now, detect.Observation{Agent: agent, Config: b.Config, Check: r.Check, Start: r.Time, Result: r.Result})
 		}
 	})
+	if p := j.drill.Load(); p != nil {
+		p.show(agent, b)
+	}
 }
 
 func (j *judge) suspect(agent string, s uplink.Suspicion) {
 	j.do(func(now time.Time) { j.engine.Suspect(now, agent, detect.Suspicion(s)) })
 }
 
+// vote takes an answer in a round. Rounds of a drill are its own business.
 func (j *judge) vote(agent string, v uplink.Vote) {
+	if v.Round&drill.Rounds != 0 {
+		if p := j.drill.Load(); p != nil {
+			p.vote(agent, v)
+		}
+		return
+	}
 	j.do(func(now time.Time) { j.engine.Vote(now, agent, detect.Vote(v)) })
 }
 
 func (j *judge) contact(agent string) {
 	j.do(func(now time.Time) { j.engine.Contact(now, agent) })
+	if p := j.drill.Load(); p != nil {
+		p.contact(agent)
+	}
 }
 
 func (j *judge) health(agent string, h uplink.Health) {
 	// Not the offset: the times of an agent's results are corrected by it already,
 	// so for the judge every clock is the collector's.
-	j.do(func(now time.Time) {
-		j.engine.Health(now, agent, detect.Health{RefsOK: h.RefsOK, RefsAsked: h.RefsAsked, Voting: h.Voting, Why: h.Why})
-	})
+	is := detect.Health{RefsOK: h.RefsOK, RefsAsked: h.RefsAsked, Voting: h.Voting, Why: h.Why}
+	j.do(func(now time.Time) { j.engine.Health(now, agent, is) })
+	if p := j.drill.Load(); p != nil {
+		p.health(agent, is)
+	}
 }
 
 func (j *judge) goodbye(agent, reason string) {
@@ -194,5 +212,8 @@ func (j *judge) hello(agent string, first bool, away time.Duration, h uplink.Hel
 		standing[i] = detect.Standing(s)
 	}
 	j.do(func(now time.Time) { j.engine.Hello(now, agent, first, away, standing) })
+	if p := j.drill.Load(); p != nil {
+		p.hello(agent, first)
+	}
 	j.health(agent, h.Health)
 }

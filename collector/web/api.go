@@ -86,6 +86,7 @@ func (a api) register(mux *http.ServeMux, prefix string) {
 		return a.of(r).Incident(r.Context(), r.PathValue("id"))
 	}))
 	a.registerTargets(mux, prefix)
+	a.registerDrills(mux, prefix)
 }
 
 // list makes an absent list an empty one: null is a trap for readers.

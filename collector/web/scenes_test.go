@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -31,6 +32,9 @@ type scene struct {
 	decided  []string // who decided about which, and how
 	finding  inquiry.Finding
 	coverage []detect.Coverage
+
+	drills []Drill
+	played DrillRequest
 
 	asked   TokenRequest
 	revoked string
@@ -94,6 +98,30 @@ func (s *scene) Revoke(_ context.Context, _, id string) error {
 	}
 	s.revoked = id
 	return nil
+}
+func (s *scene) Drill() *Drill {
+	if len(s.drills) > 0 && s.drills[0].On() {
+		return &s.drills[0]
+	}
+	return nil
+}
+func (s *scene) Drills(context.Context, int) (Drills, error) {
+	return Drills{Scenarios: []DrillScenario{{"region", "a cloud region answers with errors", "--provider and --region"}}, Drills: s.drills}, s.err
+}
+func (s *scene) StartDrill(_ context.Context, by string, r DrillRequest) (Drill, error) {
+	if s.Drill() != nil {
+		return Drill{}, &Error{Status: http.StatusConflict, Code: "drill", What: "no drill was begun", Why: "another one is on"}
+	}
+	d := Drill{ID: "d9", Scenario: r.Scenario, Title: "azure westeurope answers with errors", By: by, State: DrillPlaying, Clients: r.Clients, For: r.For, Begun: noon}
+	s.drills, s.played = append([]Drill{d}, s.drills...), r
+	return d, nil
+}
+func (s *scene) StopDrill(context.Context, string) (Drill, error) {
+	if s.Drill() == nil {
+		return Drill{}, &Error{Status: http.StatusConflict, Code: "drill", What: "nothing was stopped", Why: "no drill is on"}
+	}
+	s.drills[0].State, s.drills[0].Ended = DrillEnded, noon
+	return s.drills[0], nil
 }
 func (s *scene) Requests(context.Context) ([]Request, error) { return s.requests, s.err }
 func (s *scene) Approve(_ context.Context, by, id string, a Approval) (Request, error) {

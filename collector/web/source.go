@@ -35,6 +35,10 @@ type Source interface {
 	Latest(target string) []Latest
 	// History returns what was seen of a target, oldest first, at most a few hundred points per region.
 	History(ctx context.Context, q HistoryQuery) ([]Point, error)
+	// Drill is the drill that is on; nil: none.
+	Drill() *Drill
+	// Drills is what was played, the newest first, at most limit, and what can be.
+	Drills(ctx context.Context, limit int) (Drills, error)
 	// Told returns whom Picket told of an incident, oldest first.
 	Told(ctx context.Context, incident string) ([]Letter, error)
 }
@@ -134,6 +138,7 @@ type Actions interface {
 	// Finding returns an answer given earlier, for an hour. errors.Is: [ErrNotFound].
 	Finding(id string) (inquiry.Finding, error)
 	Approvals
+	Driller
 }
 
 // TokenState is what became of a join token.

@@ -270,6 +270,18 @@ func (n *narrow) text(s, instead string) string {
 	return s
 }
 
+// Drill says that one is on, if it is for clients too; what is played may name others.
+func (n *narrow) Drill() *Drill {
+	d := n.src.Drill()
+	if d == nil || !d.Clients {
+		return nil
+	}
+	return &Drill{ID: d.ID, State: d.State, Clients: true, For: d.For, Begun: d.Begun, Title: n.text(d.Title, "an outage")}
+}
+
+// Drills are the operators' business.
+func (n *narrow) Drills(context.Context, int) (Drills, error) { return Drills{}, nil }
+
 // nobody is what a stranger may know: whether the collector does its work.
 type nobody struct{ src Source }
 
@@ -287,6 +299,8 @@ func (nobody) Provider(id string) string                              { return i
 func (nobody) Targets() []Target                                      { return nil }
 func (nobody) Latest(string) []Latest                                 { return nil }
 func (nobody) History(context.Context, HistoryQuery) ([]Point, error) { return nil, ErrNotFound }
+func (nobody) Drill() *Drill                                          { return nil }
+func (nobody) Drills(context.Context, int) (Drills, error)            { return Drills{}, nil }
 func (nobody) Told(context.Context, string) ([]Letter, error)         { return nil, nil }
 
 // Unready keeps the codes alone.

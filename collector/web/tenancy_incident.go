@@ -17,6 +17,8 @@ import (
 // client and tells of no other is shown to no viewer.
 func (n *narrow) concerns(i detect.Incident) bool {
 	switch {
+	case i.Drill && !i.DrillClients: // an exercise of the operators
+		return false
 	case i.Site != "":
 		return n.mine(i.Site) && (i.Client == "" || i.Client == n.client)
 	case i.Client != "":
