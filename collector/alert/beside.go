@@ -1,6 +1,10 @@
 package alert
 
-import "time"
+import (
+	"time"
+
+	"picket/collector/detect"
+)
 
 // Beside is what a decision weighs beside the incident itself. The zero value
 // is that nothing is known. The collector gathers it for every look.
@@ -14,8 +18,20 @@ type Beside struct {
 	// Silences returns the id of the silence that mutes the incident on the named
 	// route now, and when it ends; "" none. nil: there are no silences.
 	Silences func(route string) (id string, until time.Time)
+	// Gold: one of the clients it hits is served before others.
+	Gold bool
+
+	// Within is the wider incident that explains this one and is, or is about to
+	// be, told on the route that is decided about; "" none. WithinUntil is when that
+	// is told, zero if it was. The [Planner] fills these in, and all that follow.
+	Within      string
+	WithinUntil time.Time
+	// Storm is until when the route is told of nothing one by one, and StormID the
+	// id of the letter that stands for all.
+	Storm   time.Time
+	StormID string
 	// Steps are the routes that hand the incident on to the one that is decided
-	// about; the [Planner] fills them in.
+	// about.
 	Steps []Step
 }
 
@@ -34,9 +50,29 @@ type Official struct {
 
 // silenced says whether a silence mutes the incident on route now, and until when.
 func (b Beside) silenced(route string, now time.Time) (until time.Time, ok bool) {
+	_, until, ok = b.silence(route, now)
+	return until, ok
+}
+
+// silence is silenced, with the id of the silence.
+func (b Beside) silence(route string, now time.Time) (id string, until time.Time, ok bool) {
 	if b.Silences == nil {
-		return time.Time{}, false
+		return "", time.Time{}, false
 	}
-	id, until := b.Silences(route)
-	return until, id != "" && now.Before(until)
+	id, until = b.Silences(route)
+	return id, until, id != "" && now.Before(until)
+}
+
+// holds says what keeps news of i from going out on r now, if anything does.
+func (b Beside) holds(now time.Time, i *detect.Incident, r Route) (Decision, bool) {
+	if b.Within != "" {
+		return Decision{Reason: ReasonInhibited, By: b.Within, Next: b.WithinUntil}, true
+	}
+	if id, until, ok := b.silence(r.Name, now); ok {
+		return Decision{Reason: ReasonSilenced, By: id, Next: until}, true
+	}
+	if until, ok := quietUntil(r.Quiet, LevelOf(i, b.Gold), now); ok {
+		return Decision{Reason: ReasonQuiet, Next: until}, true
+	}
+	return Decision{}, false
 }

@@ -102,7 +102,7 @@ func TestDecide(t *testing.T) {
 		{"back again, with the delay of the route", knows(Resolved, outage(resolved)), at(91 * time.Minute), outage(reopened), ticket, "", ReasonTooEarly, at(93 * time.Minute)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := Decide(c.told, c.now, &c.i, Beside{}, c.r); got != (Decision{c.event, c.why, c.next}) {
+			if got := Decide(c.told, c.now, &c.i, Beside{}, c.r); got.Event != c.event || got.Reason != c.why || !got.Next.Equal(c.next) {
 				t.Errorf("got %+v, want %q %s %v", got, c.event, c.why, c.next)
 			}
 		})

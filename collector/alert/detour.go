@@ -64,8 +64,8 @@ func detour(routes []Route, r Route, i *detect.Incident) Detour {
 		if d.Reason == ReasonNoOther {
 			d.Reason = ReasonNoFallback
 		}
-		if _, bad := o.needs(i); bad {
-			continue
+		if _, bad := o.needs(i); bad || o.Class == ClassClient || !o.concerned(i) {
+			continue // nor is a customer told in a colleague's place
 		}
 		if o.Name == r.Fallback {
 			return Detour{Route: r.Name, Reason: ReasonFallback, Relies: relies, Fallback: o.Name}

@@ -37,19 +37,11 @@ type Step struct {
 	Due   time.Time // if nobody has acknowledged by then
 }
 
-// besideOf is what is known beside the incident when r is decided about.
-func (p *Planner) besideOf(now time.Time, s *story, r Route) Beside {
-	b := s.beside
-	b.Steps = p.steps(now, s, r)
-	return b
-}
-
 // steps are those of the routes that hand the incident on to r.
 func (p *Planner) steps(now time.Time, s *story, r Route) (list []Step) {
 	for _, first := range p.routes {
-		told := s.told[first.Name]
-		knows := told.Event == Opened || told.Event == Updated
-		if first.Escalate.To != r.Name || !knows || told.Since.IsZero() {
+		told := s.told[first.Name].heard(first)
+		if first.Escalate.To != r.Name || !told.open() || told.Since.IsZero() {
 			continue
 		}
 		if _, mute := s.beside.silenced(first.Name, now); mute {
@@ -73,12 +65,12 @@ func (b Beside) due() (at time.Time, ok bool) {
 // escalate is what becomes of d, the decision about route r in its own right,
 // when others hand the incident on to it. It is a pure function.
 func escalate(d Decision, told Told, now time.Time, i *detect.Incident, b Beside, r Route) Decision {
-	knows := told.Event == Opened || told.Event == Updated
+	knows := told.open()
 	if r.OnlyEscalation && !knows && wish(d.Reason) {
 		d = Decision{Reason: ReasonLastResort}
 	}
 	due, ok := b.due()
-	switch until, mute := b.silenced(r.Name, now); {
+	switch id, until, mute := b.silence(r.Name, now); {
 	case !ok, knows && told.Escalated, !goesOn(i):
 		return d
 	case !knows && (d.Event != "" || !wish(d.Reason)):
@@ -95,7 +87,7 @@ func escalate(d Decision, told Told, now time.Time, i *detect.Incident, b Beside
 	case mute && knows:
 		return d
 	case mute:
-		return Decision{Reason: ReasonSilenced, Next: until}
+		return Decision{Reason: ReasonSilenced, By: id, Next: until}
 	case knows:
 		return Decision{Event: Updated, Reason: ReasonEscalated}
 	}
@@ -119,7 +111,7 @@ func goesOn(i *detect.Incident) bool {
 // when. Escalation does not ask for that.
 func wish(r Reason) bool {
 	switch r {
-	case ReasonOpened, ReasonReopened, ReasonTooEarly, ReasonBelowConfidence, ReasonNotForRoute, ReasonLastResort:
+	case ReasonOpened, ReasonReopened, ReasonTooEarly, ReasonBelowConfidence, ReasonNotForRoute, ReasonLastResort, ReasonQuiet:
 		return true
 	}
 	return false

@@ -62,7 +62,7 @@ func TestDecideHandsOn(t *testing.T) {
 		{"and called again", ended, at(2 * time.Hour), outage(reopened), due, boss, Opened, ReasonEscalated, never},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := Decide(c.told, c.now, &c.i, c.b, c.r); got != (Decision{c.event, c.why, c.next}) {
+			if got := Decide(c.told, c.now, &c.i, c.b, c.r); got.Event != c.event || got.Reason != c.why || !got.Next.Equal(c.next) {
 				t.Errorf("got %+v, want %q %s %v", got, c.event, c.why, c.next)
 			}
 		})

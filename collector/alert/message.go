@@ -56,6 +56,7 @@ type Message struct {
 	State      detect.State      `json:"state"`
 	Confidence detect.Confidence `json:"confidence"`
 	Severity   detect.Severity   `json:"severity"`
+	Level      Level             `json:"level,omitempty"` // how urgent it is
 	Layer      string            `json:"layer,omitempty"`
 	Cause      string            `json:"cause,omitempty"`
 	ReasonCode detect.Code       `json:"reason_code,omitempty"`
@@ -87,6 +88,8 @@ type Message struct {
 	// what is out.
 	InsteadOf []string `json:"instead_of,omitempty"`
 
+	Storm *Storm `json:"storm,omitempty"` // it stands for many: see [Storm]
+
 	SupersededBy string            `json:"superseded_by,omitempty"`
 	Evidence     []detect.Evidence `json:"evidence,omitempty"` // at most 20, failing sites first
 	MoreEvidence int               `json:"more_evidence,omitempty"`
@@ -103,7 +106,7 @@ func (w Words) compose(d Decision, told Told, i *detect.Incident, beside Beside,
 	if err != nil {
 		return Letter{}, fmt.Errorf("write alert %s: %w", m.SentAs, err)
 	}
-	return Letter{ID: m.SentAs, Incident: i.ID, Route: r.Name, Event: d.Event, Shadow: r.Shadow, Body: body, Created: now, Due: now}, nil
+	return Letter{ID: m.SentAs, Incident: i.ID, Route: r.Name, Event: d.Event, Shadow: m.Shadow, Body: body, Created: now, Due: now}, nil
 }
 
 // message is the account as it is sent on a route.
@@ -117,7 +120,7 @@ func (a account) message(why Reason, r Route) Message {
 	more := max(0, len(evidence)-maxEvidence)
 	hit := reach(i)
 	m := Message{
-		Schema: Schema, Event: a.event, Reason: why, AlertID: i.ID, Route: r.Name, Shadow: r.Shadow, Sequence: seq, SentAs: Key(i.ID, r.Name, seq), At: a.now.UTC(),
+		Schema: Schema, Event: a.event, Reason: why, AlertID: i.ID, Route: r.Name, Sequence: seq, SentAs: Key(i.ID, r.Name, seq), At: a.now.UTC(),
 		Title: title, What: clip(a.headline(), maxTitle), Subject: a.subject(), Finding: found, Lines: lines,
 		Link: a.link(i), Links: links, Text: render(title, found, lines, links, i.ID),
 		Kind: i.Kind, Provider: i.Provider, Service: i.Service, Region: i.Region, Target: i.Target, Targets: i.Targets,
@@ -129,6 +132,7 @@ func (a account) message(why Reason, r Route) Message {
 		InsteadOf: r.instead.names(), Drill: i.Drill, DrillClients: i.DrillClients, ProviderAck: a.beside.Official.Posted, SupersededBy: i.SupersededBy, Evidence: evidence[:len(evidence)-more], MoreEvidence: more,
 	}
 	m.since(a.told)
+	m.Shadow, m.Level = a.told.shadow(r, a.event), LevelOf(i, a.beside.Gold)
 	if !a.over() {
 		m.Verdict = a.who(i)
 	} else {
@@ -148,12 +152,4 @@ func (m *Message) since(told Told) {
 	if m.Event == Opened || m.ToldSince.IsZero() {
 		m.ToldSince, m.Escalated = m.At, m.Reason == ReasonEscalated
 	}
-}
-
-// told is what a reader of m knows.
-func (m Message) told() Told {
-	i := detect.Incident{Kind: m.Kind, Provider: m.Provider, Service: m.Service, Region: m.Region, Target: m.Target, Site: m.Site, Network: m.ISP,
-		Dependency: m.Dependency, Edge: m.Edge, VRegion: m.SeenFrom, Family: m.IPVersion}
-	return Told{Event: m.Event, Sequence: m.Sequence, Confidence: m.Confidence, Severity: m.Severity, Label: label(&i), LineDown: m.LineDown, What: m.What, By: m.By, Posted: m.ProviderAck,
-		Since: m.ToldSince, Escalated: m.Escalated}
 }

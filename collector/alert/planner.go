@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ type Planner struct {
 	words     Words
 	beside    func(*detect.Incident) Beside
 	incidents map[string]*story
+	wide      []*story          // those that may explain others, the widest first
+	surges    map[string]*surge // by route
 }
 
 // PlannerOptions says what a Planner needs.
@@ -37,9 +40,10 @@ type PlannerOptions struct {
 // story is one incident and what the routes know of it.
 type story struct {
 	incident detect.Incident
-	beside   Beside          // at the last look
-	told     map[string]Told // by route
-	next     time.Time       // when to look again; zero: not before a change
+	beside   Beside              // at the last look
+	told     map[string]Told     // by route
+	decided  map[string]Decision // by route, at the last look
+	next     time.Time           // when to look again; zero: not before a change
 }
 
 // NewPlanner makes a planner.
@@ -47,7 +51,7 @@ func NewPlanner(o PlannerOptions) *Planner {
 	if o.Beside == nil {
 		o.Beside = func(*detect.Incident) Beside { return Beside{} }
 	}
-	return &Planner{routes: slices.Clone(o.Routes), words: o.Words, beside: o.Beside, incidents: map[string]*story{}}
+	return &Planner{routes: slices.Clone(o.Routes), words: o.Words, beside: o.Beside, incidents: map[string]*story{}, surges: map[string]*surge{}}
 }
 
 // SetRoutes replaces the routes. A route keeps what it knows by its name; a new
@@ -74,15 +78,18 @@ func (p *Planner) SetWords(words Words) { p.words = words }
 func (p *Planner) Restore(i detect.Incident, bodies [][]byte) error {
 	s := p.story(i)
 	var errs []error
+	var told []Message
 	for _, body := range bodies {
 		var m Message
 		if err := json.Unmarshal(body, &m); err != nil || m.Schema != Schema {
 			errs = append(errs, fmt.Errorf("letter about %s cannot be read: schema %q, %v", i.ID, m.Schema, err))
 			continue
 		}
-		if m.Sequence > s.told[m.Route].Sequence {
-			s.told[m.Route] = m.told()
-		}
+		told = append(told, m)
+	}
+	slices.SortStableFunc(told, func(a, b Message) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	for _, m := range told {
+		s.told[m.Route] = s.told[m.Route].after(m)
 	}
 	s.next = time.Unix(0, 0) // look at it at the first chance
 	return errors.Join(errs...)
@@ -91,93 +98,208 @@ func (p *Planner) Restore(i detect.Incident, bodies [][]byte) error {
 func (p *Planner) story(i detect.Incident) *story {
 	s := p.incidents[i.ID]
 	if s == nil {
-		s = &story{told: map[string]Told{}}
+		s = &story{told: map[string]Told{}, decided: map[string]Decision{}}
 		p.incidents[i.ID] = s
 	}
-	s.incident = i
+	was := s.incident.Kind
+	if s.incident = i; was != i.Kind && (width(was) > 1 || width(i.Kind) > 1) {
+		p.widest()
+	}
 	return s
+}
+
+func (p *Planner) forget(s *story) {
+	delete(p.incidents, s.incident.ID)
+	if width(s.incident.Kind) > 1 {
+		p.widest()
+	}
+}
+
+// widest finds those that may explain others.
+func (p *Planner) widest() {
+	p.wide = p.wide[:0]
+	for _, s := range p.incidents {
+		if width(s.incident.Kind) > 1 {
+			p.wide = append(p.wide, s)
+		}
+	}
+	slices.SortFunc(p.wide, widerFirst)
+}
+
+func widerFirst(a, b *story) int {
+	return cmp.Or(cmp.Compare(width(b.incident.Kind), width(a.incident.Kind)), cmp.Compare(a.incident.ID, b.incident.ID))
 }
 
 // Plan takes the incident as it is now and returns the letters it calls for.
 // Save them together with the incident, then call Enqueued.
 func (p *Planner) Plan(now time.Time, i detect.Incident) ([]Letter, error) {
-	return p.plan(now, p.story(i))
+	s := p.story(i)
+	return p.write(now, func(b *batch) { p.plan(now, s, b) })
 }
 
 // Due returns the letters that the passing of time calls for. Save them, then
 // call Enqueued. Incidents that nothing can be told about any more are forgotten.
 func (p *Planner) Due(now time.Time) ([]Letter, error) {
-	var all []Letter
-	var errs []error
-	for _, id := range slices.Sorted(maps.Keys(p.incidents)) {
-		s := p.incidents[id]
-		if !s.next.IsZero() && !now.Before(s.next) {
-			letters, err := p.plan(now, s)
-			all, errs = append(all, letters...), append(errs, err)
+	return p.write(now, func(b *batch) {
+		for _, s := range slices.SortedFunc(maps.Values(p.incidents), widerFirst) {
+			if !s.next.IsZero() && !now.Before(s.next) {
+				p.plan(now, s, b)
+			}
+			if ended := s.incident.Resolved; s.next.IsZero() && !s.incident.State.Open() && now.Sub(ended) > keep {
+				p.forget(s)
+			}
 		}
-		if ended := s.incident.Resolved; s.next.IsZero() && !s.incident.State.Open() && now.Sub(ended) > keep {
-			delete(p.incidents, id)
-		}
-	}
-	return all, errors.Join(errs...)
+	})
 }
 
 // Next returns when Due should be called, if time alone will change anything.
 func (p *Planner) Next() (at time.Time, ok bool) {
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (!ok || t.Before(at)) {
+			at, ok = t, true
+		}
+	}
 	for _, s := range p.incidents {
-		if !s.next.IsZero() && (!ok || s.next.Before(at)) {
-			at, ok = s.next, true
+		sooner(s.next)
+	}
+	for _, r := range p.routes {
+		if g := p.surges[r.Name]; g != nil && g.told.heard(r).open() {
+			sooner(g.until)
 		}
 	}
 	return at, ok
 }
 
-// plan asks Decide for every route.
-func (p *Planner) plan(now time.Time, s *story) ([]Letter, error) {
-	s.next, s.beside = time.Time{}, p.beside(&s.incident)
-	var letters []Letter
-	var errs []error
-	for _, r := range p.routes {
-		told := s.told[r.Name]
-		d, instead := decideFor(p.routes, told, now, &s.incident, func(r Route) Beside { return p.besideOf(now, s, r) }, r)
-		if !d.Next.IsZero() && (s.next.IsZero() || d.Next.Before(s.next)) {
-			s.next = d.Next
-		}
-		if d.Event == "" {
-			continue
-		}
-		r.instead = instead
-		letter, err := p.words.compose(d, told, &s.incident, s.beside, r, now)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		letters = append(letters, letter)
-		s.next = now // until Enqueued: if saving fails, the next Due writes it again
+// batch is what one Plan or Due writes.
+type batch struct {
+	letters []Letter
+	errs    []error
+}
+
+func (b *batch) add(l Letter, err error) bool {
+	if err != nil {
+		b.errs = append(b.errs, err)
+		return false
 	}
-	return letters, errors.Join(errs...)
+	b.letters = append(b.letters, l)
+	return true
+}
+
+// write has do write letters, between the end of storms that are over and the
+// beginning of those that it brings.
+func (p *Planner) write(now time.Time, do func(*batch)) ([]Letter, error) {
+	b := &batch{}
+	p.calm(now, b)
+	do(b)
+	p.storm(now, b)
+	return b.letters, errors.Join(b.errs...)
+}
+
+// plan decides about s for every route.
+func (p *Planner) plan(now time.Time, s *story, b *batch) {
+	s.next, s.beside = time.Time{}, p.beside(&s.incident)
+	for _, r := range p.routes {
+		g := p.surge(r)
+		d, instead := p.decide(now, s, r)
+		d, r.instead = g.admit(now, d, r), instead
+		s.decided[r.Name] = d
+		s.again(d.Next)
+		if d.Event != "" && b.add(p.words.compose(d, s.told[r.Name], &s.incident, s.beside, r, now)) {
+			g.wrote[s.incident.ID] = true
+		}
+		if g.wrote[s.incident.ID] || d.Reason == ReasonStorm && g.draft != nil {
+			s.again(now) // until Enqueued: if saving fails, the next Due writes it again
+		}
+	}
+	if width(s.incident.Kind) > 1 {
+		p.wake(now, s)
+	}
+}
+
+// again has s looked at again at t, or before; zero is never.
+func (s *story) again(t time.Time) {
+	if !t.IsZero() && (s.next.IsZero() || t.Before(s.next)) {
+		s.next = t
+	}
+}
+
+// wake has those looked at again that w held back when it was looked at last.
+func (p *Planner) wake(now time.Time, w *story) {
+	for _, s := range p.incidents {
+		for _, d := range s.decided {
+			if d.Reason == ReasonInhibited && d.By == w.incident.ID && s != w {
+				s.again(now)
+				break
+			}
+		}
+	}
+}
+
+// decide asks Decide about s for route r, and for those that it stands in for.
+func (p *Planner) decide(now time.Time, s *story, r Route) (Decision, standIn) {
+	d, instead := decideFor(p.routes, s.told[r.Name], now, &s.incident, func(r Route) Beside { return p.besideOf(now, s, r) }, r)
+	if until, id := p.surge(r).holds(r); until.After(now) && (d.Event == Opened || d.Event == Updated) {
+		d = Decision{Reason: ReasonStorm, By: id, Next: until}
+	}
+	return d, instead
+}
+
+// besideOf is what is known beside the incident when r is decided about.
+func (p *Planner) besideOf(now time.Time, s *story, r Route) Beside {
+	b := s.beside
+	b.Steps = p.steps(now, s, r)
+	b.Within, b.WithinUntil = p.within(s, r)
+	b.Storm, b.StormID = p.surge(r).holds(r)
+	return b
+}
+
+// within is the wider incident that explains s on route r: the route knows of
+// it, or it is on its way (until is when).
+func (p *Planner) within(s *story, r Route) (id string, until time.Time) {
+	for _, w := range p.wide {
+		if !explains(&w.incident, &s.incident) {
+			continue
+		}
+		d := w.decided[r.Name]
+		switch {
+		case w.told[r.Name].heard(r).open(), d.Event == Opened:
+			return w.incident.ID, time.Time{}
+		case d.Reason == ReasonTooEarly:
+			return w.incident.ID, d.Next
+		}
+	}
+	return "", time.Time{}
 }
 
 // Enqueued notes that the letters are safe in the outbox.
 func (p *Planner) Enqueued(letters ...Letter) {
+	touched := map[*story]time.Time{}
 	for _, l := range letters {
-		s := p.incidents[l.Incident]
-		if s == nil {
-			continue
-		}
 		var m Message
-		if err := json.Unmarshal(l.Body, &m); err == nil {
-			s.told[l.Route] = m.told()
+		if err := json.Unmarshal(l.Body, &m); err != nil {
+			continue // it was written here
 		}
+		g := p.surgeOf(l.Route)
+		g.note(m)
+		if m.Kind == KindStorm {
+			for _, s := range p.incidents {
+				if s.decided[l.Route].Reason == ReasonStorm {
+					touched[s] = l.Created
+				}
+			}
+		} else if s := p.incidents[l.Incident]; s != nil {
+			s.told[l.Route] = s.told[l.Route].after(m)
+			touched[s] = l.Created
+		}
+	}
+	for s, at := range touched {
 		s.next = time.Time{}
 		for _, r := range p.routes {
-			d, _ := decideFor(p.routes, s.told[r.Name], l.Created, &s.incident, func(r Route) Beside { return p.besideOf(l.Created, s, r) }, r)
+			d, _ := p.decide(at, s, r)
 			if d.Event != "" { // its letter is not among those enqueued so far
-				d.Next = l.Created
+				d.Next = at
 			}
-			if !d.Next.IsZero() && (s.next.IsZero() || d.Next.Before(s.next)) {
-				s.next = d.Next
-			}
+			s.again(d.Next)
 		}
 	}
 }

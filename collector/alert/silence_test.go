@@ -24,14 +24,14 @@ func TestASilenceHoldsBackWhatIsNewAndNeverTheEnd(t *testing.T) {
 		i    detect.Incident
 		want Decision
 	}{
-		{"what is new waits for its end", Told{}, noon, outage(), Decision{Reason: ReasonSilenced, Next: end}},
+		{"what is new waits for its end", Told{}, noon, outage(), Decision{Reason: ReasonSilenced, By: "S1", Next: end}},
 		{"and is told then", Told{}, end, outage(), Decision{Event: Opened, Reason: ReasonOpened}},
 		{"unless it is over", Told{}, end, outage(resolved), Decision{Reason: ReasonTransient}},
-		{"news wait too", knows(Opened, outage(probable)), noon, outage(), Decision{Reason: ReasonSilenced, Next: end}},
+		{"news wait too", knows(Opened, outage(probable)), noon, outage(), Decision{Reason: ReasonSilenced, By: "S1", Next: end}},
 		{"no news are no news", knows(Opened, outage()), noon, outage(), Decision{Reason: ReasonAlreadyTold}},
 		{"the end is told", knows(Opened, outage()), noon.Add(2 * time.Hour), outage(resolved), Decision{Event: Resolved, Reason: ReasonResolved}},
-		{"so is that it goes on elsewhere", knows(Opened, outage()), noon, outage(superseded), Decision{Event: Resolved, Reason: ReasonSuperseded}},
-		{"back again is new", knows(Resolved, outage(resolved)), noon, outage(func(i *detect.Incident) { i.Again = 1 }), Decision{Reason: ReasonSilenced, Next: end}},
+		{"so is that it goes on elsewhere", knows(Opened, outage()), noon, outage(superseded), Decision{Event: Resolved, Reason: ReasonSuperseded, By: "01JOTHER"}},
+		{"back again is new", knows(Resolved, outage(resolved)), noon, outage(func(i *detect.Incident) { i.Again = 1 }), Decision{Reason: ReasonSilenced, By: "S1", Next: end}},
 	} {
 		if got := Decide(c.told, c.now, &c.i, muted(end), r); got != c.want {
 			t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)

@@ -1,0 +1,246 @@
+package alert
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"picket/collector/detect"
+)
+
+// This file keeps a bad day from drowning the people who work on it. When a
+// route would be told more than ten times in five minutes, one letter stands for
+// all that come after: it names what it holds back, and says until when. What was
+// told before hears its end as ever. When the time is over, what still goes on is
+// told one by one if it is ten or fewer, else the letter is renewed.
+//
+// The letter is an alert of its own: it is opened, updated and resolved, so that
+// a pager shows one incident for the storm. It is of kind [KindStorm].
+
+// KindStorm is the kind of a letter that stands for many incidents.
+const KindStorm detect.Kind = "storm"
+
+// The bounds of a storm.
+const (
+	stormLimit  = 10               // letters in a window
+	stormWindow = 5 * time.Minute  // ... of this length
+	stormHolds  = 15 * time.Minute // how long the first letter stands for the rest
+	stormAgain  = 30 * time.Minute // and each further one
+	stormNamed  = 50               // incidents that the letter names
+)
+
+// Storm is what a letter of [KindStorm] stands for.
+type Storm struct {
+	Until     time.Time `json:"until"`     // when what goes on is told, or the letter is renewed
+	Waiting   int       `json:"waiting"`   // incidents that it stands for
+	Incidents []string  `json:"incidents"` // their ids, the most urgent first; at most 50
+}
+
+// surge is how much a route was told lately, and its storm.
+type surge struct {
+	recent []time.Time // of the letters in the outbox, none older than the window
+	id     string      // of the last storm's alert
+	told   Told        // of it
+	until  time.Time   // when it is looked at again
+	// Of the Plan or Due that is running, or whose letters were not saved:
+	wrote map[string]bool // incidents with a letter
+	draft *draft          // a change of the storm; nil: none
+}
+
+// draft is what a storm becomes when its letter is saved.
+type draft struct {
+	event Event
+	id    string
+	until time.Time
+}
+
+func (p *Planner) surge(r Route) *surge { return p.surgeOf(r.Name) }
+
+func (p *Planner) surgeOf(route string) *surge {
+	g := p.surges[route]
+	if g == nil {
+		g = &surge{wrote: map[string]bool{}}
+		p.surges[route] = g
+	}
+	return g
+}
+
+// holds says until when nothing is told one by one, and by which letter.
+func (g *surge) holds(r Route) (until time.Time, id string) {
+	switch {
+	case g.draft != nil && g.draft.event == Resolved:
+		return time.Time{}, ""
+	case g.draft != nil:
+		return g.draft.until, g.draft.id
+	case g.told.heard(r).open():
+		return g.until, g.id
+	}
+	return time.Time{}, ""
+}
+
+// admit lets d pass, or begins a storm. That something goes on is no reason for
+// one: it waits.
+func (g *surge) admit(now time.Time, d Decision, r Route) Decision {
+	if d.Event != Opened && d.Event != Updated || len(g.recent)+len(g.wrote) < stormLimit {
+		return d
+	}
+	if d.Reason == ReasonStillOpen {
+		return Decision{Reason: ReasonTooSoon, Next: now.Add(stormWindow)}
+	}
+	if g.draft == nil || g.draft.event == Resolved {
+		g.draft = &draft{Opened, fmt.Sprintf("storm-%s-%d", r.Name, now.Unix()), now.Add(stormHolds)}
+	}
+	return Decision{Reason: ReasonStorm, By: g.draft.id, Next: g.draft.until}
+}
+
+// note takes a letter of the route that is safe in the outbox.
+func (g *surge) note(m Message) {
+	g.recent = append(g.recent, m.At)
+	g.wrote = map[string]bool{}
+	if m.Kind != KindStorm || m.Storm == nil {
+		return
+	}
+	if m.AlertID != g.id {
+		g.told = Told{}
+	}
+	g.id, g.told, g.until, g.draft = m.AlertID, g.told.after(m), m.Storm.Until, nil
+}
+
+// Recall takes back after a restart what the routes were told lately about
+// whatever it was: the bodies of the letters of the last five minutes, and of all
+// storm letters of the last day, in the order in which they were written.
+func (p *Planner) Recall(bodies [][]byte) error {
+	for _, body := range bodies {
+		var m Message
+		if err := json.Unmarshal(body, &m); err != nil || m.Schema != Schema {
+			return fmt.Errorf("a letter cannot be read: schema %q, %v", m.Schema, err)
+		}
+		p.surgeOf(m.Route).note(m)
+	}
+	return nil
+}
+
+// calm begins a batch: it forgets what was not saved, and ends or renews the
+// storms whose time is over.
+func (p *Planner) calm(now time.Time, b *batch) {
+	for _, r := range p.routes {
+		g := p.surge(r)
+		g.wrote, g.draft = map[string]bool{}, nil
+		g.recent = slices.DeleteFunc(g.recent, func(t time.Time) bool { return now.Sub(t) >= stormWindow })
+		if !g.told.heard(r).open() || now.Before(g.until) {
+			continue
+		}
+		g.draft = &draft{Resolved, g.id, now}
+		waiting := p.waiting(now, r)
+		if len(waiting)+len(g.recent) > stormLimit {
+			g.draft = &draft{Updated, g.id, now.Add(stormAgain)}
+		}
+		b.add(p.stormLetter(now, r, g, waiting))
+		for _, s := range waiting {
+			s.again(now)
+		}
+	}
+}
+
+// storm ends a batch: it writes the letters of the storms that it began.
+func (p *Planner) storm(now time.Time, b *batch) {
+	for _, r := range p.routes {
+		if g := p.surge(r); g.draft != nil && g.draft.event == Opened {
+			b.add(p.stormLetter(now, r, g, p.waiting(now, r)))
+		}
+	}
+}
+
+// waiting are the incidents that r would be told of now but for the storm, the
+// most urgent first.
+func (p *Planner) waiting(now time.Time, r Route) (list []*story) {
+	g := p.surge(r)
+	for _, s := range p.incidents {
+		d, _ := decideFor(p.routes, s.told[r.Name], now, &s.incident, func(r Route) Beside {
+			b := p.besideOf(now, s, r)
+			b.Storm = time.Time{}
+			return b
+		}, r)
+		if (d.Event == Opened || d.Event == Updated) && d.Reason != ReasonStillOpen && !g.wrote[s.incident.ID] {
+			list = append(list, s)
+		}
+	}
+	slices.SortFunc(list, func(a, b *story) int {
+		return cmp.Or(cmp.Compare(a.level().rank(), b.level().rank()), widerFirst(a, b))
+	})
+	return list
+}
+
+func (s *story) level() Level { return LevelOf(&s.incident, s.beside.Gold) }
+
+// stormLetter writes what g.draft says about a storm.
+func (p *Planner) stormLetter(now time.Time, r Route, g *surge, waiting []*story) (Letter, error) {
+	d, told := g.draft, g.told
+	if d.id != g.id {
+		told = Told{}
+	}
+	w := p.words.in(r.Zone)
+	m := Message{
+		Schema: Schema, Event: d.event, Reason: ReasonStorm, AlertID: d.id, Route: r.Name, Shadow: told.shadow(r, d.event),
+		Sequence: told.Sequence + 1, SentAs: Key(d.id, r.Name, told.Sequence+1), At: now.UTC(),
+		Kind: KindStorm, State: detect.Confirmed, Confidence: detect.ConfidenceConfirmed, Severity: detect.SeverityOutage, Level: LevelMedium,
+		Opened: now, Storm: &Storm{Until: d.until, Waiting: len(waiting)}, Link: w.Page, Drill: len(waiting) > 0,
+	}
+	m.since(told)
+	m.Opened = m.ToldSince
+	named := Line{Label: "WAITING"}
+	for k, s := range waiting {
+		m.Drill = m.Drill && s.incident.Drill
+		if s.level().rank() < m.Level.rank() {
+			m.Level = s.level()
+		}
+		if k < stormNamed {
+			m.Storm.Incidents = append(m.Storm.Incidents, s.incident.ID)
+			named.Items = append(named.Items, clip(w.name(&s.incident), maxTitle)+" ("+s.incident.ID+")")
+		}
+	}
+	if more := len(waiting) - stormNamed; more > 0 {
+		named.Items = append(named.Items, fmt.Sprintf("and %d more", more))
+	}
+	w.aboutStorm(&m, named)
+	body, err := json.Marshal(m)
+	if err != nil {
+		return Letter{}, fmt.Errorf("write the letter of a storm %s: %w", d.id, err)
+	}
+	return Letter{ID: m.SentAs, Incident: d.id, Route: r.Name, Event: d.event, Shadow: m.Shadow, Body: body, Created: now, Due: now}, nil
+}
+
+// aboutStorm puts the letter of a storm into words.
+func (w Words) aboutStorm(m *Message, named Line) {
+	drill, tag := "", "[STORM]"
+	if m.Drill {
+		drill, tag = tagDrill+": ", "["+tagDrill+"][STORM]"
+	}
+	until, n := w.minute(m.Storm.Until), plural(m.Storm.Waiting, "incident")
+	step := "Open the page of incidents: it shows all of them. Look for what they have in common."
+	switch {
+	case m.Event == Resolved:
+		m.State, m.Resolved, m.Level, step = detect.Resolved, m.At, LevelInfo, "Nothing."
+		m.What = "The storm of alerts is over"
+		m.Title = drill + m.What + ": what still goes on follows one by one"
+		if m.Storm.Waiting == 0 {
+			m.Title = drill + m.What + ": nothing that it held back still goes on"
+		}
+		m.Finding = "Picket tells this route of every incident again."
+	default:
+		m.NextUpdate = m.Storm.Until
+		m.What = "Many alerts at once"
+		m.Title = fmt.Sprintf("%s%s: %s held back until %s", drill, m.What, n, until)
+		m.Finding = fmt.Sprintf("More than %d messages in %s would have come on this route. Picket sends no more of them one by one until %s. "+
+			"The end of what was told before is still told. What goes on then is told; what is over by then is not.", stormLimit, Span(stormWindow), until)
+	}
+	m.Title = clip(m.Title, maxTitle)
+	m.Subject = clip(tag+" "+m.Title+" ("+m.AlertID+")", maxTitle)
+	m.Lines = []Line{{Label: "SINCE", Text: w.moment(m.ToldSince)}, named, {Label: "DO NOW", Items: []string{step}, Numbered: true}}
+	if len(named.Items) == 0 {
+		m.Lines = slices.Delete(m.Lines, 1, 2)
+	}
+	m.Text = render(m.Title, m.Finding, m.Lines, nil, m.AlertID)
+}
