@@ -81,7 +81,7 @@ func (w *whereabouts) save(ctx context.Context) {
 	for i, c := range chairs {
 		held[i] = store.Chair{Agent: c.Agent, Gone: c.Left, Reason: c.Reason, Away: c.Away}
 	}
-	if err := w.store.SavePresence(ctx, rows, held); err != nil {
+	if err := w.store.SavePresence(ctx, rows, held, time.Now()); err != nil {
 		w.log.Error("store where sites are", "err", err) // what changes next brings it along for its site
 	}
 }

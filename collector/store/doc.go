@@ -83,11 +83,16 @@
 // out afterwards. The same holds for planned work: a maintenance window is kept
 // as it was applied, with what it covered, also when the file says otherwise later.
 //
+// What the providers' status feeds said, how many sites could judge each region
+// of a cloud at each minute, and which line each site was on cannot be found out
+// later either (records.go). A minute without a row is one in which the collector
+// was not there.
+//
 // # Sizes
 //
 // Rollups are per check and vantage region, never per agent, so they grow with
 // what is watched and not with who watches: a row is about 40 bytes. Minutes
-// are kept for 14 days, hours, silences and the audit trail for 13 months ([Store.Prune]). Quantile sketches
+// are kept for 14 days, hours, silences, records and the audit trail for 13 months ([Store.Prune]). Quantile sketches
 // are not here yet; the rows have count, sum, minimum and maximum.
 //
 // Times are stored as Unix milliseconds, 0 meaning "never". Runs are random

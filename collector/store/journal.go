@@ -18,8 +18,13 @@ type Notice struct {
 
 // SaveNotice records a notice; a later version of the same id replaces its
 // document, Seen stays.
-func (s *Store) SaveNotice(ctx context.Context, n Notice) error {
-	_, err := s.write.ExecContext(ctx, `INSERT INTO notices (id, provider, doc, published, seen) VALUES (?,?,?,?,?)
+func (s *Store) SaveNotice(ctx context.Context, n Notice) error { return saveNotice(ctx, s.write, n) }
+
+// saveNotice is SaveNotice with db, a database or a transaction.
+func saveNotice(ctx context.Context, db interface {
+	ExecContext(context.Context, string, ...any) (sql.Result, error)
+}, n Notice) error {
+	_, err := db.ExecContext(ctx, `INSERT INTO notices (id, provider, doc, published, seen) VALUES (?,?,?,?,?)
 		ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, published = excluded.published`,
 		n.ID, n.Provider, notNil(n.Doc), millis(n.Published), millis(n.Seen))
 	if err != nil {

@@ -52,8 +52,9 @@ type Chair struct {
 }
 
 // SavePresence replaces the lines of the sites that are keys of lines, and
-// stores the chairs. Sites and agents that are not enrolled are passed over.
-func (s *Store) SavePresence(ctx context.Context, lines map[string][]Line, chairs []Chair) error {
+// stores the chairs. Sites and agents that are not enrolled are passed over. What
+// a line is left or taken for is kept, as of now ([Store.LineTimes]).
+func (s *Store) SavePresence(ctx context.Context, lines map[string][]Line, chairs []Chair, now time.Time) error {
 	return s.update(ctx, "store where sites are", func(tx *sql.Tx) error {
 		for site, list := range lines {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM lines WHERE site = ?`, site); err != nil {
@@ -65,6 +66,9 @@ func (s *Store) SavePresence(ctx context.Context, lines map[string][]Line, chair
 					site, l.Family, l.Key, i, l.Name, l.Tabled, l.Usual, l.Shared, millis(l.Since)); err != nil {
 					return err
 				}
+			}
+			if err := noteLines(ctx, tx, site, now); err != nil {
+				return err
 			}
 		}
 		for _, c := range chairs {

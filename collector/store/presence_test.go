@@ -34,11 +34,11 @@ func TestPresenceIsKept(t *testing.T) {
 	mobile := Line{Site: "acme/madrid", Family: 4, Key: "isp Mobile", Name: "Mobile", Shared: true, Since: now}
 	six := Line{Site: "acme/madrid", Family: 6, Key: "isp Fibre", Name: "Fibre", Usual: true, Since: now}
 	err = s.SavePresence(ctx, map[string][]Line{"acme/madrid": {fibre, mobile, six}, "nobody/knows": {{Site: "nobody/knows", Key: "x"}}},
-		[]Chair{{Agent: desk.ID, Gone: now, Reason: "upgrade"}, {Agent: laptop.ID, Away: now}, {Agent: "unknown", Gone: now}})
+		[]Chair{{Agent: desk.ID, Gone: now, Reason: "upgrade"}, {Agent: laptop.ID, Away: now}, {Agent: "unknown", Gone: now}}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.SavePresence(ctx, map[string][]Line{"acme/madrid": {mobile, six}}, []Chair{{Agent: desk.ID}}); err != nil {
+	if err := s.SavePresence(ctx, map[string][]Line{"acme/madrid": {mobile, six}}, []Chair{{Agent: desk.ID}}, now); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

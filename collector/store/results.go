@@ -149,10 +149,10 @@ func (s *Store) Rollups(ctx context.Context, q RollupQuery) ([]Rollup, error) {
 func micros(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
 
 // Pruned counts deleted rows.
-type Pruned struct{ Minutes, Hours, Marks, Messages, Requests, Logins, Entries, Silences int64 }
+type Pruned struct{ Minutes, Hours, Marks, Messages, Requests, Logins, Entries, Silences, Coverage, Records int64 }
 
 // Prune deletes what has had its time: minutes after 14 days, hours, the marks
-// of runs that ended, the audit trail and silences after 13 months, messages that are done
+// of runs that ended, the audit trail, silences and the records of status feeds and lines after 13 months, messages that are done
 // after 90 days, requests to join after 14, logins when they expire. It works in slices of an hour of
 // rollups each, so that commits wait milliseconds. Call it about hourly.
 func (s *Store) Prune(ctx context.Context, now time.Time) (Pruned, error) {
@@ -163,6 +163,12 @@ func (s *Store) Prune(ctx context.Context, now time.Time) (Pruned, error) {
 	}
 	if p.Hours, err = s.pruneRollup(ctx, "rollup_1h", now.Add(-keepHours), 24*time.Hour); err != nil {
 		return p, err
+	}
+	for table, end := range map[string]time.Time{"coverage_1m": now.Add(-KeepMinutes), "coverage_1h": now.Add(-keepHours)} {
+		n, err := s.pruneRollup(ctx, table, end, 24*time.Hour)
+		if p.Coverage += n; err != nil {
+			return p, err
+		}
 	}
 	err = s.update(ctx, "prune", func(tx *sql.Tx) error {
 		old := millis(now.Add(-keepHours))
@@ -180,12 +186,17 @@ func (s *Store) Prune(ctx context.Context, now time.Time) (Pruned, error) {
 			{&p.Logins, `DELETE FROM sessions WHERE expires <= ?`, millis(now)},
 			{&p.Entries, `DELETE FROM audit WHERE at < ?`, old},
 			{&p.Silences, `DELETE FROM silences WHERE expires < ?`, old},
+			{&p.Records, `DELETE FROM notices WHERE seen < ?`, old},
+			// What held at the beginning of what is kept stays.
+			{&p.Records, `DELETE FROM feed_readings WHERE at < (SELECT max(at) FROM feed_readings AS r WHERE r.feed = feed_readings.feed AND r.at < ?)`, old},
+			{&p.Records, `DELETE FROM line_times WHERE until <> 0 AND until < ?`, old},
 		} {
 			res, err := tx.ExecContext(ctx, d.query, d.before)
 			if err != nil {
 				return err
 			}
-			*d.deleted, _ = res.RowsAffected()
+			n, _ := res.RowsAffected()
+			*d.deleted += n
 		}
 		return nil
 	})
