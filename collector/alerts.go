@@ -92,7 +92,7 @@ func (a *alerts) reconsider() {
 func (a *alerts) words(file *config.File) alert.Words {
 	return alert.Words{Provider: file.ProviderName, Page: a.page, Zone: time.Local, Well: func(i *detect.Incident) []string {
 		return wellBeside(a.look.now(), i, file.ProviderName)
-	}, Runbook: func(i *detect.Incident) string { return runbook(file, i) }}
+	}, Runbook: func(i *detect.Incident) string { return runbook(file, i) }, Notice: func(n alert.Notice) (string, string) { return forClients(file, n) }}
 }
 
 // setRoutes has alerts told by the routes, the mail server and the names of

@@ -12,6 +12,7 @@ import (
 type account struct {
 	Words
 	event  Event
+	why    Reason
 	i      *detect.Incident
 	beside Beside
 	told   Told      // what the reader knows

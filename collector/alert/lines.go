@@ -78,10 +78,11 @@ func (a account) state() string {
 			s += fmt.Sprintf(" by %s (%.1f times)", i.Added.Round(time.Millisecond), i.Ratio)
 		}
 	case detect.SeverityUnseen:
-		s += ": out of sight, and nothing is known to be broken"
+		s += ": out of sight (nothing is known to be broken)"
 	default:
 		s += " outage"
 	}
+	s += ", urgency " + string(LevelOf(i, a.beside.Gold))
 	if b := a.beside; !b.Acknowledged.IsZero() {
 		s += ". " + cmp.Or(oneLine(b.By), "Somebody") + " has been on it since " + a.at(b.Acknowledged, "15:04")
 	} else if a.event == Updated {

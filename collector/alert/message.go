@@ -111,6 +111,7 @@ func (w Words) compose(d Decision, told Told, i *detect.Incident, beside Beside,
 
 // message is the account as it is sent on a route.
 func (a account) message(why Reason, r Route) Message {
+	a.why = why
 	i, seq := a.i, a.told.Sequence+1
 	title, found, lines, links := a.title(), a.finding(), a.lines(), a.links()
 	if len(r.instead.of) > 0 {
@@ -137,6 +138,9 @@ func (a account) message(why Reason, r Route) Message {
 		m.Verdict = a.who(i)
 	} else {
 		m.NextUpdate = time.Time{}
+	}
+	if r.Class == ClassClient {
+		a.toClients(&m, r)
 	}
 	return m
 }

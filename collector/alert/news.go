@@ -1,6 +1,8 @@
 package alert
 
 import (
+	"strings"
+
 	"picket/collector/detect"
 )
 
@@ -13,8 +15,11 @@ func (a account) news() (short string, all []string) {
 		}
 		all = append(all, sentence)
 	}
+	if a.why == ReasonEscalated {
+		add("Nobody has taken it on", "Those who were told before have not taken it on.")
+	}
 	if a.event != Updated {
-		return "", nil
+		return short, all
 	}
 	i, told := a.i, a.told
 	if i.Confidence.Rank() > told.Confidence.Rank() && told.Confidence != "" {
@@ -22,6 +27,9 @@ func (a account) news() (short string, all []string) {
 	}
 	if told.Severity != "" && i.Severity != told.Severity {
 		add("Now "+extentWord(i.Severity), "It is "+extentWord(i.Severity)+" now; it was "+extentWord(told.Severity)+".")
+	}
+	if told.Layer != "" && i.Layer != "" && i.Layer != told.Layer {
+		add("Now", "It fails at layer "+strings.ToUpper(i.Layer)+" now; it was "+strings.ToUpper(told.Layer)+".")
 	}
 	if told.What != "" && told.What != clip(oneLine(i.Title), maxTitle) {
 		add("Now", "You were told of it as: "+told.What+".")

@@ -26,6 +26,9 @@ type Words struct {
 	Page string
 	// Runbook returns the URL of what to do about an incident; nil or "": there is none.
 	Runbook func(i *detect.Incident) string
+	// Notice words what routes of [ClassClient] are told; nil, or an empty body:
+	// they are told the headline alone.
+	Notice func(n Notice) (subject, body string)
 }
 
 // title is the alert in one line of at most 110 characters.

@@ -60,6 +60,7 @@ func english() catalogue {
 
 			"official": "{{.Them}} confirmed the problem at {{.Acknowledged}}.",
 			"next":     "We noticed it automatically and are following it. You will hear from us again by {{.Next}}, even if nothing has changed.",
+			"change":   "We noticed it automatically and are following it. You will hear from us again when it changes or is over.",
 			"end":      "Nothing is left to do. Ask us if something still does not work.",
 			"zone":     "Times are {{.Zone}}.",
 		},

@@ -54,6 +54,7 @@ func spanish() catalogue {
 
 			"official": "{{.Them}} confirmó el problema a las {{.Acknowledged}}.",
 			"next":     "Lo detectamos automáticamente y lo estamos siguiendo. Volverá a tener noticias nuestras antes de las {{.Next}}, aunque nada haya cambiado.",
+			"change":   "Lo detectamos automáticamente y lo estamos siguiendo. Volverá a tener noticias nuestras cuando cambie o termine.",
 			"end":      "No queda nada por hacer. Avísenos si algo sigue sin funcionar.",
 			"zone":     "Las horas son {{.Zone}}.",
 		},

@@ -24,6 +24,11 @@ type Facts struct {
 	Official alert.Official
 	Zone     *time.Location // of whoever reads it; nil means UTC
 	Now      time.Time
+	// Sent says that nobody reads the notice before it goes out, so that it promises
+	// no more than is kept: another one at Next, or when something changes if that
+	// is zero.
+	Sent bool
+	Next time.Time
 }
 
 // Draft is a notice that nobody has sent yet.
@@ -84,7 +89,11 @@ func Write(language string, f Facts) (Draft, error) {
 	}
 	w := writer{c: c, facts: f, kind: kind}
 	d := Draft{Language: language, Client: f.Client, Over: w.over()}
-	if !d.Over {
+	switch {
+	case d.Over:
+	case f.Sent:
+		d.Next = f.Next
+	default:
 		d.Next = next(f.Incident, f.Now)
 	}
 	d.Subject, d.Body = w.subject(), w.body(d.Next)
@@ -234,10 +243,13 @@ func (w *writer) body(next time.Time) string {
 	if o := w.facts.Official; o.Known && !o.Posted.IsZero() && o.State != "maintenance" && i.Kind.ProviderSide() {
 		add("official")
 	}
-	if !w.over() {
-		add("next")
-	} else {
+	switch {
+	case w.over():
 		add("end")
+	case next.IsZero():
+		add("change")
+	default:
+		add("next")
 	}
 	add("zone")
 	return strings.Join(parts, "\n\n") + "\n"
