@@ -24,6 +24,7 @@ const (
 	// Approve decides about machines that asked to join with a tenant's token, and
 	// sees who they are.
 	Approve Action = "approve"
+	Drill   Action = "drill" // play an outage
 )
 
 // Principal is who asks. The zero value may do nothing and sees nothing.
@@ -48,7 +49,7 @@ func (p Principal) May(a Action) bool {
 	case Admin:
 		return true
 	case Technician:
-		return a == Look || a == Check || a == Probe || a == Enrol
+		return a == Look || a == Check || a == Probe || a == Enrol || a == Drill
 	case Viewer:
 		return p.Client != "" && (a == Look || a == Check)
 	}

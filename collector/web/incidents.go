@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"picket/collector/detect"
@@ -65,14 +66,19 @@ func (s *Server) incidentsPage(w http.ResponseWriter, r *http.Request) {
 	s.html(w, http.StatusOK, "incidents.html", v)
 }
 
-// listed reads the open incidents, the most urgent first, and, unless only these
+// listed reads the open incidents, the most urgent first, how many of them are
+// real, and, unless only these
 // are wanted, the newest of the others. Open ones are asked for by themselves:
 // however old one is, it is there.
 func listed(ctx context.Context, src Source, only bool, limit int) (all []detect.Incident, open int, err error) {
 	if all, err = src.Incidents(ctx, true, mostIncidents); err != nil {
 		return nil, 0, err
 	}
-	all, open = byUrgency(all), len(all)
+	all = byUrgency(all)
+	slices.SortStableFunc(all, func(a, b detect.Incident) int { return btoi(a.Drill) - btoi(b.Drill) }) // what is played comes last, and does not count
+	for _, i := range all {
+		open += btoi(!i.Drill)
+	}
 	if only {
 		return all, open, nil
 	}

@@ -81,6 +81,7 @@ func (s *Server) Handler() http.Handler {
 	s.lookRoutes(mux)
 	s.askRoutes(mux)
 	s.accessRoutes(mux)
+	s.drillRoutes(mux)
 	mux.HandleFunc("GET /assets/{name}", s.asset)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

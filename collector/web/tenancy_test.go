@@ -137,6 +137,8 @@ func twoClients() *scene {
 	for _, i := range s.incidents {
 		s.told[i.ID] = []Letter{{At: at, Route: "pager-" + mark, Event: "opened", State: "sent", Sent: at}}
 	}
+	s.drills = []Drill{{ID: "drill-1", Title: "priv-" + mark + " answers with errors", By: mark, State: DrillPlaying, Clients: true, Begun: at, Why: mark, Incidents: []string{"inc-priv-" + mark},
+		Told: []DrillTold{{Route: "pager-" + mark, At: at}}}}
 	s.unready = []Unready{{Code: SinkInflux, Text: "agent " + mark + " waits"}}
 	s.status.Influx = &Influx{Error: "http://" + mark + ".example refuses"}
 	s.tokens = map[string]TokenState{"tok-" + mark: {ID: "tok-" + mark, Client: foreign, Site: foreign + "/bonn-" + mark, Uses: 1, Expires: noon.Add(time.Hour), Agents: s.agents[2:]}}

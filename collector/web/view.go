@@ -35,6 +35,7 @@ type view struct {
 	SeenFrom  string // where the sites look from; "" if there are none
 	Open      []incidentLine
 	Recent    []incidentLine
+	Drills    []incidentLine // open, and played
 	Fleet     []fact
 	Sites     []siteLine // that need attention
 	MoreSites int        // that do too
@@ -115,6 +116,9 @@ func build(fr frame, f facts) view {
 		v.First = &v.Open[0]
 	}
 	for _, i := range f.recent {
+		if i.Drill && i.State.Open() {
+			v.Drills = append(v.Drills, line(now, i))
+		}
 		if !i.State.Open() && len(v.Recent) < maxRecent {
 			v.Recent = append(v.Recent, line(now, i))
 		}
@@ -233,6 +237,9 @@ func line(now time.Time, i detect.Incident) incidentLine {
 		l.Word = "Lingering"
 	case detect.Resolved:
 		l.Word = "Resolved"
+	}
+	if i.Drill {
+		l.Word = strings.TrimSpace("DRILL " + l.Word)
 	}
 	l.Glyph, l.Clock = glyph(l.State), incidentClock(now, i)
 	return l

@@ -35,10 +35,11 @@ type frame struct {
 	Active string // of the navigation: now, incidents, check, targets, fleet, settings
 	Who    access.Principal
 	Now    time.Time
+	Drill  *Drill // that is on, as the reader may know of it; nil: none
 }
 
 func (s *Server) frame(r *http.Request, active, title string) frame {
-	return frame{Title: title, Active: active, Who: who(r.Context()), Now: s.o.Now()}
+	return frame{Title: title, Active: active, Who: who(r.Context()), Now: s.o.Now(), Drill: s.source(r).Drill()}
 }
 
 // cookieName is the session cookie's. With TLS its prefix has browsers take it
@@ -178,7 +179,7 @@ func (s *Server) may(a access.Action, h http.HandlerFunc) http.HandlerFunc {
 		switch {
 		case p.Role == "":
 			s.stranger(w, r)
-		case p.Via == "open" && (a == access.Manage || a == access.Revoke || a == access.Approve || unsafe(r.Method) && a == access.Enrol):
+		case p.Via == "open" && (a == access.Manage || a == access.Revoke || a == access.Approve || unsafe(r.Method) && (a == access.Enrol || a == access.Drill)):
 			s.refuse(w, r, &Error{Status: http.StatusForbidden, Code: "open", What: "this needs a log-in", Why: "no user exists yet, so nobody can tell who you are",
 				Fix: "make the first user on the collector's machine: picket user create NAME --role admin"})
 		case !p.May(a):
