@@ -12,6 +12,7 @@ import (
 	"picket/collector/alert/channel"
 	"picket/collector/config"
 	"picket/collector/detect"
+	"picket/collector/independence"
 	"picket/collector/store"
 )
 
@@ -28,7 +29,11 @@ type alerts struct {
 	wake    chan struct{} // something is pending; has room for one, never closed
 	look    lookout       // used by run alone
 
+	book   *independence.Book
+	relook chan struct{} // what routes rely on is to be looked up; has room for one, never closed
+
 	mu      sync.Mutex                 // guards the fields below
+	current *config.File               // in force
 	file    *config.File               // whose routes the planner is to use; nil: those it has
 	stale   bool                       // what is known beside the incidents has changed
 	pending map[string]detect.Incident // the newest state of each incident that waits for the disk
@@ -64,9 +69,12 @@ func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger)
 		log:     log,
 		page:    page,
 		wake:    make(chan struct{}, 1),
+		relook:  make(chan struct{}, 1),
+		current: file,
 		pending: map[string]detect.Incident{},
 	}
-	a.planner = alert.NewPlanner(alert.PlannerOptions{Routes: list, Words: a.words(file),
+	a.book = independence.NewBook(independence.Options{Asker: asker{a.inForce}})
+	a.planner = alert.NewPlanner(alert.PlannerOptions{Routes: a.routes(file), Words: a.words(file),
 		Beside: func(i *detect.Incident) alert.Beside { return a.beside(context.Background(), i) }})
 	return a
 }
@@ -102,15 +110,19 @@ func (a *alerts) setRoutes(file *config.File) {
 	a.sender.SetRoutes(routes(file))
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.file = file
+	a.file, a.current = file, file
 	a.stir()
+	select {
+	case a.relook <- struct{}{}:
+	default: // it is due already
+	}
 }
 
 // adopt gives the planner, which belongs to run, the routes of setRoutes, and
 // has it look again after reconsider. file is nil if they have not changed.
 func (a *alerts) adopt(file *config.File) {
 	if file != nil {
-		a.planner.SetRoutes(time.Now(), routes(file))
+		a.planner.SetRoutes(time.Now(), a.routes(file))
 		a.planner.SetWords(a.words(file))
 	}
 	a.mu.Lock()

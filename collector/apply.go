@@ -30,12 +30,27 @@ const agentsWithin = 10 * time.Second
 func (c *Collector) file() *config.File { return c.registry.currentFile() }
 
 // PlanConfig says what would change if f were applied.
-func (s source) PlanConfig(_ context.Context, f web.ConfigFile) (web.ConfigPlan, error) {
+func (s source) PlanConfig(ctx context.Context, f web.ConfigFile) (web.ConfigPlan, error) {
 	file, err := s.c.fleetFile(f)
 	if err != nil {
 		return web.ConfigPlan{}, err
 	}
-	return s.c.plan(file), nil
+	p := s.c.plan(file)
+	p.Warnings = append(p.Warnings, s.c.dependence(ctx, file)...)
+	return p, nil
+}
+
+// dependence says what alerts, the page and confirmation depend on under file.
+func (c *Collector) dependence(ctx context.Context, file *config.File) (list []string) {
+	warnings := CheckIndependence(ctx, file, true).Warnings
+	cover, err := source{c}.Coverage(ctx)
+	if err == nil { // else the judge is busy: picket coverage tells it later
+		warnings = append(warnings, ThinCover(cover, file.ProviderName)...)
+	}
+	for _, w := range warnings {
+		list = append(list, w.String())
+	}
+	return list
 }
 
 // ApplyConfig puts f into force.

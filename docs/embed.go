@@ -1,5 +1,5 @@
 // Package docs holds the pages that Picket explains itself with at a prompt:
-// those of the codes that joining and the doctor print. They are files, so that
+// those of the codes that joining and the doctor (E) and a look at the configuration (W) print. They are files, so that
 // they can be read in the repository as well, and embedded, because a machine
 // that cannot join cannot look anything up either.
 package docs
@@ -12,9 +12,9 @@ import (
 //go:embed errors/*.md
 var pages embed.FS
 
-// IsCode says whether s has the form of a code: E and three digits.
+// IsCode says whether s has the form of a code: E or W, and three digits.
 func IsCode(s string) bool {
-	if len(s) != 4 || s[0] != 'E' && s[0] != 'e' {
+	if len(s) != 4 || !strings.ContainsRune("EeWw", rune(s[0])) {
 		return false
 	}
 	return strings.Trim(s[1:], "0123456789") == ""

@@ -26,27 +26,63 @@ func configCommand() *cobra.Command {
 }
 
 func validateCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "validate FILE",
-		Short: "Check a configuration file; exit code 78 if it is wrong",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			file, _, err := loadConfig(args[0])
-			if err != nil {
-				return err
-			}
-			for _, w := range warnings(file) {
-				fmt.Fprintln(cmd.OutOrStdout(), "warning:", w)
-			}
+		Short: "Check a configuration file; exit code 78 if it is wrong, 10 if it is unwise",
+		Long: `Check a configuration file.
+
+It also says whether alerts and the page depend on what is watched (W301, W302),
+and asks DNS where mailboxes and names lead for that; --no-environment asks
+nobody. With --data it asks the running collector, too, whether its sites are on
+enough ISPs to confirm an outage (W310). picket help W301 explains a warning.
+
+Exit codes: 0 it is fine, 10 it has warnings with a code, 78 it is wrong.`,
+		Args: cobra.ExactArgs(1),
+	}
+	alone := cmd.Flags().Bool("no-environment", false, "look at the file alone: no DNS, no secrets")
+	data := cmd.Flags().String("data", "", "also ask the collector with this data `directory` what its sites could confirm")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		file, _, err := loadConfig(args[0])
+		if err != nil {
+			return err
+		}
+		out := cmd.OutOrStdout()
+		for _, w := range warnings(file) {
+			fmt.Fprintln(out, "warning:", w)
+		}
+		if !*alone {
 			for _, err := range file.Unreadable() {
-				fmt.Fprintln(cmd.OutOrStdout(), "warning: this user cannot read a secret, and a collector would not start:", err)
+				fmt.Fprintln(out, "warning: this user cannot read a secret, and a collector would not start:", err)
 			}
-			fleet := file.Fleet()
-			fmt.Fprintf(cmd.OutOrStdout(), "ok: %d targets, %d checks, %d networks, %d alert routes\n",
-				len(fleet.Targets), len(fleet.Checks), len(file.Networks), len(file.Alerts))
-			printEstimates(cmd.OutOrStdout(), file)
-			return nil
-		},
+		}
+		found := collector.CheckIndependence(cmd.Context(), file, !*alone)
+		if *data != "" {
+			cover, err := collector.DialOperator(*data).Coverage(cmd.Context())
+			if err != nil {
+				return explain(*data, "read the coverage", err)
+			}
+			found.Warnings = append(found.Warnings, collector.ThinCover(cover, file.ProviderName)...)
+		}
+		printIndependence(out, found)
+		fleet := file.Fleet()
+		fmt.Fprintf(out, "ok: %d targets, %d checks, %d networks, %d alert routes\n",
+			len(fleet.Targets), len(fleet.Checks), len(file.Networks), len(file.Alerts))
+		printEstimates(out, file)
+		if len(found.Warnings) > 0 {
+			return &verdict{exitUnsure}
+		}
+		return nil
+	}
+	return cmd
+}
+
+// printIndependence says what alerts and the page depend on.
+func printIndependence(out io.Writer, found collector.Independent) {
+	for _, w := range found.Warnings {
+		fmt.Fprintf(out, "warning: %s\n         %s   [%s]\n", oneLine(w.Text), oneLine(w.Fix), w.Code)
+	}
+	if len(found.Unknown) > 0 {
+		fmt.Fprintf(out, "note: not found out: %s\n", oneLine(strings.Join(found.Unknown, "; ")))
 	}
 }
 

@@ -9,12 +9,13 @@ import (
 	"picket/docs"
 )
 
-// helpCommand is cobra's help, which also knows the codes that agents print when
-// they cannot join: whoever operates the collector is asked about them.
+// helpCommand is cobra's help, which also knows the codes: those that agents print
+// when they cannot join, since whoever operates the collector is asked about them,
+// and those of warnings about the configuration.
 func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:     "help [COMMAND | CODE]",
-		Short:   "Explain a command, or the code of an agent's failure",
+		Short:   "Explain a command, or the code of a failure or warning",
 		Example: "  picket help token create\n  picket help E105\n  picket help codes",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && strings.EqualFold(args[0], "codes") {

@@ -125,6 +125,7 @@ func (s *setup) run(cmd *cobra.Command) error {
 	for _, w := range warnings(s.file) {
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
 	}
+	printIndependence(cmd.ErrOrStderr(), collector.CheckIndependence(cmd.Context(), s.file, !s.skip))
 	if s.dryRun {
 		fmt.Fprintf(s.out, "Would write %s:\n\n%s\nand make the data folder %s. Nothing was written.\n", s.answer["config"], s.text, s.answer["data"])
 		return nil
