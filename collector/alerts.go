@@ -61,7 +61,7 @@ func routes(file *config.File) []alert.Route {
 
 func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger) *alerts {
 	list := routes(file)
-	deliverer := channel.New(channel.Options{Ways: ways(file), SMTP: mailServer(file), Log: log})
+	deliverer := channel.New(channel.Options{Ways: ways(file), SMTP: mailServer(file), Past: outbox{s}, Log: log})
 	a := &alerts{
 		store:   s,
 		channel: deliverer,

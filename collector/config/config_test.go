@@ -75,9 +75,9 @@ var mistakes = []struct{ name, src, want string }{
 	{"work on nothing", "maintenance:\n- {from: 2026-03-02T22:00:00Z, to: 2026-03-03T02:00:00Z, provider: azuer}\n",
 		`p.yaml:2:68: maintenance[0].provider "azuer": no target has this provider, did you mean "azure"?`},
 	{"route to nobody", "alerts:\n- {name: a, delay: 1m}\n",
-		`p.yaml:2:3: alerts[0] tells nobody: write webhook: with the URL to be told, or mail: with a list of addresses`},
+		`p.yaml:2:3: alerts[0] tells nobody: write webhook: with the URL to be told, mail: with a list of addresses, or one of slack, teams, pagerduty, alertmanager, ticket, shoutrrr`},
 	{"route with two channels", "smtp: {host: m.example, from: p@m.example}\nalerts:\n- {name: a, webhook: \"https://h.example/\", mail: [a@m.example]}\n",
-		`p.yaml:3:3: alerts[0] has both webhook and mail: make two routes of it, so that each can fail alone`},
+		`p.yaml:3:3: alerts[0] has both webhook and mail: make a route of each, so that each can fail alone`},
 	{"mail without a server", "alerts:\n- {name: a, mail: [a@m.example]}\n",
 		`p.yaml:2:3: alerts[0] writes mail, but the file has no smtp: say which server takes it, such as smtp: {host: mail.msp.example, from: picket@msp.example}`},
 	{"signed mail", "smtp: {host: m.example, from: p@m.example}\nalerts:\n- {name: a, mail: [a@m.example], secret_env: S}\n",
@@ -89,7 +89,7 @@ var mistakes = []struct{ name, src, want string }{
 	{"recipient twice", "smtp: {host: m.example, from: p@m.example}\nalerts:\n- {name: a, mail: [a@m.example, A@m.example]}\n",
 		`p.yaml:3:33: alerts[0].mail[1] "A@m.example": is given twice: remove one`},
 	{"mistyped channel", "smtp: {host: m.example, from: p@m.example}\nalerts:\n- {name: a, mial: [a@m.example]}\n",
-		"p.yaml:3:3: alerts[0] tells nobody: write webhook: with the URL to be told, or mail: with a list of addresses\n" +
+		"p.yaml:3:3: alerts[0] tells nobody: write webhook: with the URL to be told, mail: with a list of addresses, or one of slack, teams, pagerduty, alertmanager, ticket, shoutrrr\n" +
 			`p.yaml:3:13: unknown key "alerts[0].mial", did you mean "mail"?`},
 	{"mail password in the clear", "smtp: {host: m.example, from: p@m.example, security: none, username: u, password_env: P}\n",
 		`p.yaml:1:7: smtp would send its password unencrypted: write security: starttls or tls, or remove the log-in`},

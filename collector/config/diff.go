@@ -146,19 +146,7 @@ func networkName(n Network) string {
 }
 
 func routeChange(a, b Route) string {
-	var parts []string
-	if a.Webhook != b.Webhook {
-		parts = append(parts, "another webhook")
-	}
-	if a.Secret != b.Secret {
-		parts = append(parts, "another place of the secret")
-	}
-	if !slices.Equal(a.Mail, b.Mail) {
-		parts = append(parts, fmt.Sprintf("%d recipients -> %d", len(a.Mail), len(b.Mail)))
-		if len(a.Mail) == len(b.Mail) {
-			parts[len(parts)-1] = "other recipients"
-		}
-	}
+	parts := wayChange(a, b)
 	for _, v := range []struct{ name, a, b string }{
 		{"delay", strict.Short(a.Delay), strict.Short(b.Delay)}, {"resolve_delay", strict.Short(a.ResolveDelay), strict.Short(b.ResolveDelay)},
 		{"kinds", a.Kinds, b.Kinds}, {"min_confidence", a.MinConfidence, b.MinConfidence},
@@ -259,4 +247,15 @@ func familyName(f probes.Family) string {
 		return "any"
 	}
 	return f.String()
+}
+
+// recipientsChange says how a list of addresses changed.
+func recipientsChange(a, b []string) []string {
+	switch {
+	case slices.Equal(a, b):
+		return nil
+	case len(a) == len(b):
+		return []string{"other recipients"}
+	}
+	return []string{fmt.Sprintf("%d recipients -> %d", len(a), len(b))}
 }

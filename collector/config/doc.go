@@ -27,13 +27,24 @@
 //	clients: [{id, name}]
 //	targets: [{id, name, provider, service, region, depends, client, reference, host, ca | ca_file, checks: [...]}]
 //	smtp: {host, port, from, username, password_file | password_env, security, hello}
-//	alerts: [{name, webhook + (secret_file | secret_env) | mail: [addresses], delay, resolve_delay, kinds, min_confidence, escalate: {after, to}, only_escalation, fallback, zone}]
+//	alerts: [{name, WAY, delay, resolve_delay, kinds, min_confidence, escalate: {after, to}, only_escalation, fallback, zone}]
 //	fallback: ROUTE             # told in the place of a route whose way needs what is out
 //	lookups: system             # which DNS server tells what routes and the page rely on; off, or its address
 //	weekly_test: {day: monday, at: "09:00"}  # of every route; or off
 //	digest: {mail: [addresses], at, zone}  # one mail a day: what happened, and what woke nobody
 //	runbooks: [{url, provider, target, kinds}]  # where to read what to do; the first that matches counts
 //	maintenance: [{from, to, provider, service, region, target, client, site, note}]  # planned work: not judged, nobody is told
+//
+// The WAY of an alert route is exactly one of
+//
+//	webhook: URL + (secret_file | secret_env)
+//	mail: [addresses]
+//	slack: {url_file | url_env}
+//	teams: {url_file | url_env}
+//	pagerduty: {key_file | key_env, url}
+//	alertmanager: {url, username + (password_file | password_env) | token_file | token_env}
+//	ticket: {webhook + (secret_file | secret_env), per: incident | client} | {mail: [addresses]}
+//	shoutrrr: {url_file | url_env}
 //
 // A check is a kind's name alone (dns, ping, tcp, tls, http), which then asks
 // the target's host with the defaults, or a block: {kind, id, host, url, port,

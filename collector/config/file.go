@@ -165,9 +165,14 @@ type Target struct {
 // Route is whom to tell about what: by a webhook or by mail, never both.
 type Route struct {
 	Name    string
-	Webhook string   // "" for mail. May contain a secret: do not log it
-	Secret  Secret   // signs what goes to the webhook; zero for mail
-	Mail    []string // the recipients, as plain addresses; empty for a webhook
+	Webhook string   // "" for another way. May contain a secret: do not log it
+	Secret  Secret   // signs what goes to the webhook; zero for another way
+	Mail    []string // the recipients, as plain addresses; empty for another way
+	// The other ways; exactly one way is set. Of these three the URL is the secret.
+	Slack, Teams, Shoutrrr *Secret
+	PagerDuty              *PagerDuty
+	Alertmanager           *Alertmanager
+	Ticket                 *Ticket
 	// Delay is how long after the decision the condition must hold.
 	Delay time.Duration
 	// ResolveDelay is how long health must last before "resolved" is told.
@@ -279,7 +284,9 @@ func (f *File) Unreadable() (errs []error) {
 		}
 	}
 	for _, r := range f.Alerts {
-		try("alert route "+r.Name, r.Secret)
+		for _, secret := range r.secrets() {
+			try("alert route "+r.Name, secret)
+		}
 	}
 	if f.SMTP != nil {
 		try("smtp", f.SMTP.Password)

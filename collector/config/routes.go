@@ -49,6 +49,12 @@ func (s *schema) routes() func(int, *strict.Node, string) {
 			"mail":           s.recipients(&r.Mail),
 			"secret_file":    s.path(&r.Secret.File),
 			"secret_env":     s.variable(&r.Secret.Env),
+			"slack":          s.secretURL(&r.Slack),
+			"teams":          s.secretURL(&r.Teams),
+			"pagerduty":      s.pagerDuty(&r.PagerDuty),
+			"alertmanager":   s.alertmanager(&r.Alertmanager),
+			"ticket":         s.ticket(&r.Ticket),
+			"shoutrrr":       s.secretURL(&r.Shoutrrr),
 			"delay":          s.Duration(&r.Delay, 0, maxDelay),
 			"resolve_delay":  s.Duration(&r.ResolveDelay, 0, maxResolveDelay),
 			"kinds":          s.Choice(&r.Kinds, "all", "provider-side", "site"),
@@ -62,7 +68,7 @@ func (s *schema) routes() func(int, *strict.Node, string) {
 		if n.Kind != strict.Object {
 			return
 		}
-		s.channel(n, path)
+		s.way(n, path)
 		if r.Name == "" {
 			if !n.Has("name") {
 				s.Bad(n.At, "%s has no name: %s", path, strict.IDRule)
@@ -75,30 +81,6 @@ func (s *schema) routes() func(int, *strict.Node, string) {
 		}
 		first[r.Name] = at.At.Line
 		s.out.Alerts = append(s.out.Alerts, r)
-	}
-}
-
-// channel wants exactly one way to tell people, with what it needs.
-func (s *schema) channel(n *strict.Node, path string) {
-	hook, mail := n.Has("webhook"), n.Has("mail")
-	file, env := n.Has("secret_file"), n.Has("secret_env")
-	switch {
-	case hook && mail:
-		s.Bad(n.At, "%s has both webhook and mail: make two routes of it, so that each can fail alone", path)
-	case !hook && !mail:
-		s.Bad(n.At, "%s tells nobody: write webhook: with the URL to be told, or mail: with a list of addresses", path)
-	case mail && (file || env):
-		s.Bad(n.At, "%s has a secret, but mail is not signed: remove it", path)
-	case mail:
-		s.Later(func() {
-			if !s.sawSMTP {
-				s.Bad(n.At, "%s writes mail, but the file has no smtp: say which server takes it, such as smtp: {host: mail.msp.example, from: picket@msp.example}", path)
-			}
-		})
-	case !file && !env:
-		s.Bad(n.At, "%s has no secret: messages are signed; name a file with secret_file or a variable with secret_env", path)
-	case file && env:
-		s.Bad(n.At, "%s has both secret_file and secret_env: keep one", path)
 	}
 }
 

@@ -163,6 +163,28 @@ func (s *Store) Recorded(ctx context.Context, from, to time.Time, limit int) ([]
 	return all, nil
 }
 
+// standsFor is how long the last word of a route about an incident counts.
+const standsFor = 30 * 24 * time.Hour
+
+// Standing returns the incidents whose newest message to a route is not
+// "resolved", or was made after since; none whose newest is older than 30 days
+// or was only written down.
+func (s *Store) Standing(ctx context.Context, route string, since time.Time) ([]string, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT incident FROM (
+			SELECT incident, event, created, row_number() OVER (PARTITION BY incident ORDER BY created DESC, length(id) DESC, id DESC) AS nth
+			FROM outbox WHERE created >= ? AND route = ? AND state <> ?)
+		WHERE nth = 1 AND (event <> 'resolved' OR created >= ?) ORDER BY created, incident LIMIT 5000`,
+		millis(since.Add(-standsFor)), route, MessageRecorded, millis(since))
+	all, err := collect(rows, err, func(r *sql.Rows) (id string, err error) {
+		err = r.Scan(&id)
+		return id, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the outbox: %w", err)
+	}
+	return all, nil
+}
+
 // Sent ends a message well. errors.Is: [ErrNotFound].
 func (s *Store) Sent(ctx context.Context, id string, now time.Time) error {
 	return s.one(ctx, "message sent "+id, `UPDATE outbox SET state = ?, done = ? WHERE id = ?`, MessageSent, millis(now), id)

@@ -195,6 +195,7 @@ var doors = map[string][]string{
 	"github.com/kardianos/service":             {"picket/cmd/picket-agent/daemon"},
 	"github.com/spf13/cobra":                   {"picket/cmd/picket", "picket/cmd/picket-agent"},
 	"github.com/wneessen/go-mail":              {"picket/collector/alert/channel"},
+	"github.com/nicholas-fedor/shoutrrr":       {"picket/collector/alert/channel"},
 	"golang.org/x/crypto/argon2":               {"picket/collector/access"},
 	"golang.org/x/crypto/acme":                 {"picket/collector"},
 	"golang.org/x/term":                        {"picket/cmd/picket"},

@@ -22,14 +22,18 @@ const (
 type Options struct {
 	Ways map[string]Way // by the name of the route
 	SMTP *SMTP          // the server that takes mail; nil if no route goes by mail
+	Past Past           // what was told before; nil remembers nothing
 	Log  *slog.Logger   // nil discards
 }
 
 // Deliverer brings letters to their receivers.
 type Deliverer struct {
-	log    *slog.Logger
-	poster *poster
-	mailer *mailer
+	log     *slog.Logger
+	letters Past // nil: none
+	poster  *poster
+	mailer  *mailer
+	shouter *shouter
+	tickets halves
 
 	mu   sync.Mutex     // guards the fields below
 	ways map[string]Way // by route; never written to
@@ -40,7 +44,7 @@ func New(o Options) *Deliverer {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Deliverer{log: o.Log, poster: newPoster(), mailer: newMailer()}
+	d := &Deliverer{log: o.Log, letters: o.Past, poster: newPoster(), mailer: &mailer{}, shouter: &shouter{}}
 	d.Use(o.Ways, o.SMTP)
 	return d
 }

@@ -43,6 +43,61 @@
 // password goes unencrypted only to this machine itself, judged by the address
 // that was really connected to.
 //
+// # Rendering
+//
+// [Render] writes a message as each kind of receiver shows it, by pure functions
+// that keep to what the receivers document, whatever stands in the message:
+// texts are shortened until the whole fits, text from elsewhere stays text (no
+// link, no call of everybody), and buttons only lead to web pages. A drill says
+// so in every payload and has the lowest priority.
+//
+// # To chat: Slack and Teams
+//
+// Both are webhooks whose URL is the secret. Slack gets blocks (a header of at
+// most 150 characters, at most 10 fields, 12,000 bytes in all, since longer
+// messages fail whatever the limits of single blocks are). An incoming webhook can
+// neither edit nor answer, so each message is a new one; a bot token, which could,
+// would need every message's id to be kept and is not supported.
+//
+// Teams gets an Adaptive Card 1.4, the newest version that all of its programs
+// show, in the envelope of a workflow and below 28 kB. The old connectors are
+// gone. A workflow answers 202 before it posts: delivered means that the workflow
+// has it.
+//
+// # To PagerDuty
+//
+// dedup_key is "picket:" and the incident, so nothing that PagerDuty answers has
+// to be remembered. "Updated" triggers the same key again, which adds to the
+// alert and wakes nobody; only "resolved" resolves, because a trigger after it is
+// a new incident to PagerDuty. A test triggers and resolves.
+//
+// # To Alertmanager
+//
+// An alert is said every minute with an end five minutes ahead, and once over it is
+// said for five minutes with the end it really had. What is said follows from the
+// outbox, so neither our restart nor theirs loses or doubles an alert; if Picket
+// dies, what it said ends by itself. The labels are those of the first message of
+// the incident, for as long as it lives: they are the identity of an alert. What
+// changes (how sure, how bad, whose clients) is in annotations.
+//
+// # To a service desk
+//
+// alert_name, which says what is out in at most 40 characters, and alert_id, the
+// incident, are together the key of a ticket: open, update, close, reopen. With
+// a ticket per client alert_id ends in the client, a client that is hit later gets
+// its ticket then, and the end closes the tickets of all that ever had one. By mail
+// only the opening and the end are told: a desk that reads mail makes a new ticket
+// of whatever it cannot match.
+//
+// # To everything else
+//
+// The library shoutrrr knows some twenty more services by URL. It gets a text of
+// at most 1,000 characters. It takes no context: an attempt that hangs cannot be
+// ended, so it is left behind after ten seconds, and its route waits until it has
+// ended by itself. One goroutine per such route is therefore the most that can hang,
+// also beyond the end of the sender. Its errors are not repeated, since they quote
+// the URL with its passwords: only what cannot be secret is told.
+//
 // # Secrets
 //
 // Neither secrets, passwords nor webhook URLs (which often are secrets) are put

@@ -14,19 +14,12 @@ import (
 	"picket/collector/alert"
 )
 
-// maxPartial is how many letters are remembered that some recipients have and
-// others do not yet.
-const maxPartial = 256
-
 // mailer delivers letters by mail, one connection each.
 type mailer struct {
-	mu      sync.Mutex                 // guards the fields below
-	server  *SMTP                      // nil: none
-	partial map[string]map[string]bool // by letter: who has it already
-}
+	partial halves // by recipient
 
-func newMailer() *mailer {
-	return &mailer{partial: map[string]map[string]bool{}}
+	mu     sync.Mutex // guards the field below
+	server *SMTP      // nil: none
 }
 
 // use replaces the mail server.
@@ -68,8 +61,9 @@ func (w Mail) deliver(ctx context.Context, d *Deliverer, l alert.Letter) error {
 // [*missedError]); one that is asked to wait is tried again alone.
 func (m *mailer) deliver(ctx context.Context, recipients []string, id string, message alert.Message) error {
 	m.mu.Lock()
-	server, have := m.server, m.partial[id]
+	server := m.server
 	m.mu.Unlock()
+	have := m.partial.who(id)
 	if server == nil {
 		return ErrNoSMTP
 	}
@@ -99,24 +93,11 @@ func (m *mailer) deliver(ctx context.Context, recipients []string, id string, me
 
 // remember notes who has a letter that is not yet with everybody.
 func (m *mailer) remember(id string, took []string, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	if _, ended := errors.AsType[*missedError](err); err == nil || ended {
-		delete(m.partial, id)
+		m.partial.end(id)
 		return
 	}
-	if len(took) == 0 {
-		return
-	}
-	if len(m.partial) >= maxPartial {
-		clear(m.partial) // somebody may get a letter twice, under the same Message-ID
-	}
-	if m.partial[id] == nil {
-		m.partial[id] = map[string]bool{}
-	}
-	for _, a := range took {
-		m.partial[id][a] = true
-	}
+	m.partial.add(id, took...)
 }
 
 // hand gives msg to the server for the recipients, and returns who has it now.

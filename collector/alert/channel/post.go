@@ -32,16 +32,21 @@ func newPoster() *poster {
 }
 
 func (w Webhook) deliver(ctx context.Context, d *Deliverer, l alert.Letter) error {
-	if w.Secret == nil {
+	return d.poster.signed(ctx, w.URL, w.Secret, l.ID, l.Body)
+}
+
+// signed makes one attempt to bring signed JSON to a URL.
+func (p *poster) signed(ctx context.Context, to string, by Secret, key string, body []byte) error {
+	if by == nil {
 		return errors.New("the route has no secret to sign with")
 	}
-	secret, err := w.Secret()
+	secret, err := by()
 	if err != nil {
 		return fmt.Errorf("read the route's secret: %w", err)
 	}
-	return d.poster.post(ctx, w.URL, l.Body, map[string]string{
-		SignatureHeader:   Sign(secret, l.Body, time.Now()),
-		IdempotencyHeader: l.ID,
+	return p.post(ctx, to, body, map[string]string{
+		SignatureHeader:   Sign(secret, body, time.Now()),
+		IdempotencyHeader: key,
 	})
 }
 

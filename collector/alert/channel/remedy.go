@@ -45,6 +45,10 @@ func Remedy(err error) string {
 		return "use the server's submission port (587, or 465 with security: tls)"
 	case errors.Is(err, ErrPlainText):
 		return "set smtp.security to starttls or tls"
+	case errors.Is(err, alert.ErrRefused) && strings.Contains(err.Error(), "the receiver answers 400"):
+		return "the receiver does not understand the message: check that the URL belongs to this kind of receiver, and PagerDuty's key to its Events API v2"
+	case errors.Is(err, alert.ErrRefused) && strings.Contains(err.Error(), "the receiver answers 404"), errors.Is(err, alert.ErrGone):
+		return "nothing is there (any more): make a new webhook, workflow or integration, and put its URL or key in place"
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
 		return "make the file readable for the collector's user"
 	case errors.Is(err, syscall.ECONNREFUSED):
