@@ -28,6 +28,7 @@ type alerts struct {
 	page    string        // base URL of the status page
 	wake    chan struct{} // something is pending; has room for one, never closed
 	look    lookout       // used by run alone
+	people  *people
 
 	book   *independence.Book
 	relook chan struct{} // what routes rely on is to be looked up; has room for one, never closed
@@ -73,6 +74,7 @@ func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger)
 		current: file,
 		pending: map[string]detect.Incident{},
 	}
+	a.people = newPeople(s, a.reconsider, log)
 	a.book = independence.NewBook(independence.Options{Asker: asker{a.inForce}})
 	a.planner = alert.NewPlanner(alert.PlannerOptions{Routes: a.routes(file), Words: a.words(file),
 		Beside: func(i *detect.Incident) alert.Beside { return a.beside(context.Background(), i) }})
@@ -83,7 +85,9 @@ func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger)
 // Each field has one provider, which answers from memory: the planner waits for
 // it. Whoever changes what it answers calls reconsider.
 func (a *alerts) beside(ctx context.Context, i *detect.Incident) alert.Beside {
-	return alert.Beside{}
+	var b alert.Beside
+	a.people.weigh(ctx, time.Now(), i, &b)
+	return b
 }
 
 // reconsider has all incidents looked at again, because what is known beside

@@ -74,8 +74,8 @@ func (o *Operator) Incidents(ctx context.Context, open bool, limit int) (list []
 	return list, err
 }
 
-// Incident returns one incident. errors.Is: [web.ErrNotFound].
-func (o *Operator) Incident(ctx context.Context, id string) (i detect.Incident, err error) {
+// Incident returns one incident and what people did about it. errors.Is: [web.ErrNotFound].
+func (o *Operator) Incident(ctx context.Context, id string) (i web.HandledIncident, err error) {
 	err = o.do(ctx, http.MethodGet, "/incidents/"+url.PathEscape(id), nil, &i)
 	return i, err
 }

@@ -98,7 +98,7 @@ func command() *cobra.Command {
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(demoCommand(), setupCommand(), collectorCommand(), configCommand(), statusCommand(), checkCommand(), coverageCommand(), incidentCommand(),
-		tokenCommand(), siteCommand(), agentCommand(), userCommand(), apiTokenCommand(), notifyCommand(), drillCommand(), grafanaCommand(), backupCommand(), restoreCommand(), simulateCommand())
+		tokenCommand(), siteCommand(), agentCommand(), userCommand(), apiTokenCommand(), notifyCommand(), silenceCommand(), drillCommand(), grafanaCommand(), backupCommand(), restoreCommand(), simulateCommand())
 	root.SetHelpCommand(helpCommand(root))
 	return root
 }

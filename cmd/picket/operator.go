@@ -70,7 +70,7 @@ func incidentCommand() *cobra.Command {
 		}
 		return printIncident(cmd.OutOrStdout(), i)
 	}
-	return group("incident", "What is and was wrong", list, show)
+	return group("incident", "What is and was wrong, and who is on it", list, show, ackCommand())
 }
 
 func statusCommand() *cobra.Command {
@@ -133,12 +133,12 @@ func verdictWord(v detect.VerdictState) string {
 	return v.String()
 }
 
-func printIncident(out io.Writer, i detect.Incident) error {
+func printIncident(out io.Writer, i web.HandledIncident) error {
 	fmt.Fprintf(out, "%s  %s\n%s\n", oneLine(i.ID), oneLine(i.Title), oneLine(i.Summary))
 	if !strings.Contains(i.Summary, i.Reason.Text) {
 		fmt.Fprintln(out, oneLine(i.Reason.Text))
 	}
-	state := stateWord(i)
+	state := stateWord(i.Incident)
 	if w := i.Confidence.Word(); w != "" && w != state {
 		state += " (" + w + ")"
 	}
@@ -151,6 +151,7 @@ func printIncident(out io.Writer, i detect.Incident) error {
 			fmt.Fprintf(out, "%-10s %s\n", at.name, utc(at.time))
 		}
 	}
+	printHandling(out, i.Handling)
 	for _, x := range i.Impact {
 		fmt.Fprintf(out, "%-10s %s: %d of %d %s\n", "Client", oneLine(x.Client), x.Failing, x.Sites, plural(x.Sites, "site fails", "sites fail"))
 	}

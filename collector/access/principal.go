@@ -25,6 +25,8 @@ const (
 	// sees who they are.
 	Approve Action = "approve"
 	Drill   Action = "drill" // play an outage
+	// Handle takes incidents on and mutes alerts; it is for people, who log in.
+	Handle Action = "handle"
 )
 
 // Principal is who asks. The zero value may do nothing and sees nothing.
@@ -49,7 +51,7 @@ func (p Principal) May(a Action) bool {
 	case Admin:
 		return true
 	case Technician:
-		return a == Look || a == Check || a == Probe || a == Enrol || a == Drill
+		return a == Look || a == Check || a == Probe || a == Enrol || a == Drill || a == Handle
 	case Viewer:
 		return p.Client != "" && (a == Look || a == Check)
 	}

@@ -185,3 +185,8 @@ func (m Message) About() detect.Incident {
 	return detect.Incident{ID: m.AlertID, Kind: m.Kind, Provider: m.Provider, Service: m.Service, Region: m.Region, Target: m.Target, Targets: m.Targets,
 		Client: m.Client, Site: m.Site, Title: m.Title}
 }
+
+// WhyNoSilence is what an error of [ErrSilence] says, without the mark.
+func WhyNoSilence(err error) string {
+	return strings.TrimPrefix(err.Error(), ErrSilence.Error()+": ")
+}

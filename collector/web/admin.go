@@ -25,7 +25,7 @@ const operator = "operator"
 //	POST /agents/{id}/revoke
 //	GET  /incidents, /incidents/{id}, /status, /sites, /verdicts
 //
-// and those of join tokens, requests and sites, check, users, API tokens, configuration, alerts and backups, with
+// and those of join tokens, requests and sites, check, users, API tokens, configuration, alerts, acknowledgements, silences and backups, with
 // the envelopes and errors of the API. log may be nil, and so may k: then there
 // are no users.
 func NewAdmin(a Admin, k *access.Keeper, log *slog.Logger) http.Handler {
@@ -44,6 +44,7 @@ func NewAdmin(a Admin, k *access.Keeper, log *slog.Logger) http.Handler {
 	out.registerConfig(mux, a)
 	out.registerNotify(mux, a)
 	out.registerDriller(mux, a)
+	out.registerHandling(mux, a)
 	out.registerBackup(mux, a)
 	if k != nil {
 		out.registerAccess(mux, k)

@@ -82,8 +82,10 @@ func (a api) register(mux *http.ServeMux, prefix string) {
 		return list(all), err
 	}))
 	mux.HandleFunc("GET "+prefix+"/incidents", a.answer("incidents", a.incidents))
-	mux.HandleFunc("GET "+prefix+"/incidents/{id}", a.answer("incident", func(r *http.Request) (any, error) {
-		return a.of(r).Incident(r.Context(), r.PathValue("id"))
+	mux.HandleFunc("GET "+prefix+"/incidents/{id}", a.answer("incident", a.handled))
+	mux.HandleFunc("GET "+prefix+"/silences", a.answer("silences", func(r *http.Request) (any, error) {
+		all, err := a.of(r).Silences(r.Context())
+		return list(all), err
 	}))
 	a.registerTargets(mux, prefix)
 	a.registerDrills(mux, prefix)

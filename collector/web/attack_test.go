@@ -39,13 +39,18 @@ var forms = map[string]url.Values{
 	"/fleet/tokens":           {"client": {"acme"}, "site": {"madrid"}},
 	"/fleet/agents/a1/revoke": {},
 	"/check":                  {"target": {"aurora-web-east"}},
+
+	"/incidents/01KGF3M8Q2/ack":   {"note": {"mine"}},
+	"/incidents/01KGF3M8Q2/judge": {"verdict": {"noise"}},
+	"/silences":                   {"provider": {"*"}, "comment": {"quiet"}, "lasts": {"30d"}},
+	"/silences/sil1/end":          {},
 }
 
 // harmed says what changed since the log-ins.
 func (m *manned) harmed() string {
 	m.rows.mu.Lock()
 	defer m.rows.mu.Unlock()
-	return strings.Trim(fmt.Sprint(m.rows.changes, " ", m.s.asked.Client, " ", m.s.revoked), "[] ")
+	return strings.Trim(fmt.Sprint(m.rows.changes, " ", m.s.asked.Client, " ", m.s.revoked, " ", strings.Join(m.s.did, " ")), "[] ")
 }
 
 func TestAttackForgedForms(t *testing.T) {
@@ -66,7 +71,7 @@ func TestAttackForgedForms(t *testing.T) {
 				v.m.rows.changes = nil
 			},
 		} {
-			m := man(t, calm(), access.Options{})
+			m := man(t, outage(), access.Options{})
 			v := m.as(t, "ann")
 			token := v.csrf
 			m.rows.changes = nil
@@ -83,14 +88,14 @@ func TestAttackForgedForms(t *testing.T) {
 			}
 		}
 	}
-	m := man(t, calm(), access.Options{}) // and the same forms work from our own page
+	m := man(t, outage(), access.Options{}) // and the same forms work from our own page
 	for path, form := range forms {
 		m.now = m.now.Add(time.Hour)
 		if w := m.as(t, "ann").post(path, form); w.Code >= 400 {
 			t.Errorf("our own form %s: %d %s", path, w.Code, w.Body)
 		}
 		if strings.HasSuffix(path, "password") || strings.HasSuffix(path, "delete") { // put it back
-			m = man(t, calm(), access.Options{})
+			m = man(t, outage(), access.Options{})
 		}
 	}
 }

@@ -41,6 +41,7 @@ type incidentView struct {
 	Charts   []chart
 	Moments  []happening
 	Refresh  int // seconds after which an open incident is fetched anew; 0 never
+	handledView
 }
 
 // layer is one step of reaching a service, as the witnesses found it.
@@ -99,6 +100,10 @@ func (s *Server) incidentPage(w http.ResponseWriter, r *http.Request) {
 	v.Extent, v.Reaches, v.Flags = extent(i), reaches(i.Impact), flags(i)
 	if i.State.Open() {
 		v.Refresh = 10
+	}
+	if v.handledView, err = s.handledBy(r, v.Now, src, i); err != nil {
+		s.broken(w, r, "incidents", fmt.Errorf("what people did about incident %s: %w", i.ID, err))
+		return
 	}
 	if v.Charts, err = charts(r.Context(), v.Now, src, i); err != nil {
 		s.broken(w, r, "incidents", fmt.Errorf("history around incident %s: %w", i.ID, err))

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"picket/collector/access"
 	"picket/collector/detect"
 )
 
@@ -26,6 +27,8 @@ type incidentsView struct {
 	Lines   []listLine
 	Open    bool   // only open ones were asked for
 	Older   string // link to more of them; "" if these are all
+	// Silences says what is muted now; "" for who may not know.
+	Silences string
 }
 
 // listLine is an incident in the list.
@@ -62,6 +65,14 @@ func (s *Server) incidentsPage(w http.ResponseWriter, r *http.Request) {
 		v.Verdict = Verdict{Text: plural(open, "incident") + " open.", Detail: v.Lines[0].Word + ": " + v.Lines[0].Title + ".", State: v.Lines[0].State}
 	} else {
 		v.Verdict = noneOpen(src.Snapshot(), src.Provider)
+	}
+	if v.Who.May(access.Handle) {
+		all, err := src.Silences(r.Context())
+		if err != nil {
+			s.broken(w, r, "incidents", fmt.Errorf("silences for the page: %w", err))
+			return
+		}
+		v.Silences = silencesWords(v.Now, all)
 	}
 	s.html(w, http.StatusOK, "incidents.html", v)
 }

@@ -183,6 +183,7 @@ func (s *Server) lookRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /incidents", s.incidentsPage)
 	mux.HandleFunc("GET /incidents/{id}", s.incidentPage)
 	mux.HandleFunc("GET /events", s.events)
+	s.handlingRoutes(mux)
 }
 
 // page answers /.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"picket/collector/access"
+	"picket/collector/alert"
 	"picket/collector/detect"
 	"picket/collector/inquiry"
 )
@@ -35,6 +36,10 @@ type scene struct {
 
 	drills []Drill
 	played DrillRequest
+	handling map[string]Handling
+	silences []alert.Silence
+	muted    Muted
+	did      []string // by whom, what
 
 	asked   TokenRequest
 	revoked string
@@ -71,6 +76,39 @@ func (s *scene) History(_ context.Context, q HistoryQuery) ([]Point, error) {
 func (s *scene) Told(_ context.Context, incident string) ([]Letter, error) {
 	return s.told[incident], s.err
 }
+func (s *scene) Handling(_ context.Context, incident string) (Handling, error) {
+	return s.handling[incident], s.err
+}
+func (s *scene) Silences(context.Context) ([]alert.Silence, error) { return s.silences, s.err }
+func (s *scene) Acknowledge(ctx context.Context, by, incident, note string) (bool, error) {
+	return true, s.do(ctx, incident, by+" takes "+incident+" "+note)
+}
+func (s *scene) Judge(ctx context.Context, by, incident, verdict string) error {
+	return s.do(ctx, incident, by+" finds "+incident+" "+verdict)
+}
+func (s *scene) do(ctx context.Context, incident, what string) error {
+	if _, err := s.Incident(ctx, incident); err != nil {
+		return err
+	}
+	s.did = append(s.did, what)
+	return s.err
+}
+func (s *scene) AddSilence(_ context.Context, by string, r SilenceRequest) (alert.Silence, error) {
+	x := alert.Silence{ID: "new", Matchers: r.Matchers, Comment: r.Comment, Author: by, Created: noon, Until: noon.Add(r.For)}
+	if err := x.Check(); err != nil {
+		return x, &Error{Status: 422, Code: "silence", What: "nothing was silenced", Why: alert.WhyNoSilence(err)}
+	}
+	s.did = append(s.did, by+" silences "+mutes(x)+" for "+r.For.String())
+	return x, s.err
+}
+func (s *scene) EndSilence(_ context.Context, by, id string) error {
+	if id != "sil1" {
+		return ErrNotFound
+	}
+	s.did = append(s.did, by+" ends "+id)
+	return s.err
+}
+func (s *scene) PreviewSilence(context.Context, SilenceRequest) (Muted, error) { return s.muted, s.err }
 func (s *scene) TokenState(_ context.Context, id string) (TokenState, error) {
 	if t, ok := s.tokens[id]; ok {
 		return t, nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"picket/collector/access"
+	"picket/collector/alert"
 	"picket/collector/detect"
 	"picket/collector/inquiry"
 )
@@ -41,6 +42,10 @@ type Source interface {
 	Drills(ctx context.Context, limit int) (Drills, error)
 	// Told returns whom Picket told of an incident, oldest first.
 	Told(ctx context.Context, incident string) ([]Letter, error)
+	// Handling is what people did about an incident.
+	Handling(ctx context.Context, incident string) (Handling, error)
+	// Silences returns those that mute now, and those that ended lately.
+	Silences(ctx context.Context) ([]alert.Silence, error)
 }
 
 // Target is one endpoint that is watched.
@@ -139,6 +144,7 @@ type Actions interface {
 	Finding(id string) (inquiry.Finding, error)
 	Approvals
 	Driller
+	Handlers
 }
 
 // TokenState is what became of a join token.

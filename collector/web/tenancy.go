@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"picket/collector/access"
+	"picket/collector/alert"
 	"picket/collector/detect"
 )
 
@@ -261,6 +262,31 @@ func merge(a, b Point) Point {
 // Told is the operators' business: routes are named after people.
 func (n *narrow) Told(context.Context, string) ([]Letter, error) { return nil, nil }
 
+// Handling says when somebody took the incident on and when the client was told,
+// and not who: the operators' names and notes are their own business.
+func (n *narrow) Handling(ctx context.Context, incident string) (Handling, error) {
+	if _, err := n.Incident(ctx, incident); err != nil {
+		return Handling{}, err
+	}
+	h, err := n.src.Handling(ctx, incident)
+	if err != nil {
+		return Handling{}, err
+	}
+	out := Handling{Acknowledged: h.Acknowledged}
+	if !h.Acknowledged.IsZero() {
+		out.Notes = []Note{{At: h.Acknowledged}}
+	}
+	for _, x := range h.Notices {
+		if x.Client == n.client {
+			out.Notices = append(out.Notices, ClientNotice{Client: x.Client, At: x.At})
+		}
+	}
+	return out, nil
+}
+
+// Silences are the operators' business.
+func (n *narrow) Silences(context.Context) ([]alert.Silence, error) { return nil, nil }
+
 // text is s, or instead if a foreign name stands in it.
 func (n *narrow) text(s, instead string) string {
 	n.learn()
@@ -302,6 +328,8 @@ func (nobody) History(context.Context, HistoryQuery) ([]Point, error) { return n
 func (nobody) Drill() *Drill                                          { return nil }
 func (nobody) Drills(context.Context, int) (Drills, error)            { return Drills{}, nil }
 func (nobody) Told(context.Context, string) ([]Letter, error)         { return nil, nil }
+func (nobody) Handling(context.Context, string) (Handling, error)     { return Handling{}, ErrNotFound }
+func (nobody) Silences(context.Context) ([]alert.Silence, error)      { return nil, nil }
 
 // Unready keeps the codes alone.
 func (n nobody) Unready(ctx context.Context) []Unready {

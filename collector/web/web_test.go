@@ -208,7 +208,7 @@ func TestTheAPIKeepsItsForm(t *testing.T) {
 	for path, schema := range map[string]string{"status": "status", "targets": "targets", "targets/aurora-web-east": "target", "targets/aurora-web-east/latest": "latest",
 		"targets/aurora-web-east/history": "history", "targets/aurora-web-east/history?from=-30m": "history",
 		"targets/aurora-web-east/history?from=2026-02-02T10:00:00Z&to=2026-02-02T11:00:00Z": "history", "verdicts": "verdicts", "incidents": "incidents", "incidents?open=true&limit=1": "incidents",
-		"incidents/01KGF3M8Q2": "incident", "agents": "agents", "sites": "sites"} {
+		"incidents/01KGF3M8Q2": "incident", "agents": "agents", "sites": "sites", "silences": "silences"} {
 		w := ask(h, "GET", "/api/v1/"+path, "")
 		var e struct {
 			Schema      string

@@ -179,7 +179,7 @@ func (s *Server) may(a access.Action, h http.HandlerFunc) http.HandlerFunc {
 		switch {
 		case p.Role == "":
 			s.stranger(w, r)
-		case p.Via == "open" && (a == access.Manage || a == access.Revoke || a == access.Approve || unsafe(r.Method) && (a == access.Enrol || a == access.Drill)):
+		case p.Via == "open" && (a == access.Manage || a == access.Revoke || a == access.Approve || unsafe(r.Method) && (a == access.Enrol || a == access.Drill || a == access.Handle)):
 			s.refuse(w, r, &Error{Status: http.StatusForbidden, Code: "open", What: "this needs a log-in", Why: "no user exists yet, so nobody can tell who you are",
 				Fix: "make the first user on the collector's machine: picket user create NAME --role admin"})
 		case !p.May(a):
