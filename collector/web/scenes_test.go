@@ -34,8 +34,8 @@ type scene struct {
 	finding  inquiry.Finding
 	coverage []detect.Coverage
 
-	drills []Drill
-	played DrillRequest
+	drills   []Drill
+	played   DrillRequest
 	handling map[string]Handling
 	silences []alert.Silence
 	muted    Muted
