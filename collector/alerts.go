@@ -61,12 +61,11 @@ func routes(file *config.File) []alert.Route {
 }
 
 func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger) *alerts {
-	list := routes(file)
 	deliverer := channel.New(channel.Options{Ways: ways(file), SMTP: mailServer(file), Past: outbox{s}, Log: log})
 	a := &alerts{
 		store:   s,
 		channel: deliverer,
-		sender:  alert.NewSender(alert.Options{Routes: list, Deliver: deliverer.Deliver, Outbox: outbox{s}, Log: log}),
+		sender:  alert.NewSender(alert.Options{Routes: deliveryRoutes(file), Deliver: deliverer.Deliver, Outbox: outbox{s}, Log: log}),
 		log:     log,
 		page:    page,
 		wake:    make(chan struct{}, 1),
@@ -111,7 +110,7 @@ func (a *alerts) words(file *config.File) alert.Words {
 // file from now on. It waits for nobody.
 func (a *alerts) setRoutes(file *config.File) {
 	a.channel.Use(ways(file), mailServer(file)) // first: the sender asks for the ways of its routes
-	a.sender.SetRoutes(routes(file))
+	a.sender.SetRoutes(deliveryRoutes(file))
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.file, a.current = file, file

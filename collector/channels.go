@@ -45,6 +45,9 @@ func ways(file *config.File) map[string]channel.Way {
 	for _, r := range file.Alerts {
 		all[r.Name] = wayOf(r)
 	}
+	if d := file.Daily; d != nil {
+		all[config.DigestRoute] = channel.Mail{Recipients: d.Mail}
+	}
 	return all
 }
 

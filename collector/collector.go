@@ -80,6 +80,7 @@ type Collector struct {
 	alerts    *alerts
 	telemetry *telemetry
 	drills    *drills
+	digests   *digests
 	server    *uplink.Server
 	gossip    *cluster.Cluster
 	agents    *condition
@@ -192,6 +193,7 @@ func (c *Collector) wire(ctx context.Context, cfg fleet.Config) error {
 		return err
 	}
 	c.drills = newDrillsOf(c)
+	c.digests = &digests{store: c.store, file: c.file, sites: c.heardSites, wrote: c.alerts.sender.Notify, page: pageURL(c.o.Sockets), log: c.log}
 	if err := c.drills.endLost(ctx, c.started); err != nil {
 		return err
 	}
@@ -235,6 +237,7 @@ func (c *Collector) Run(ctx context.Context) error {
 	g.Go(func() error { c.where.run(ctx); return nil })
 	g.Go(func() error { c.wan.Run(ctx); return nil })
 	g.Go(func() error { c.drills.run(ctx); return nil })
+	g.Go(func() error { c.digests.run(ctx); return nil })
 	g.Go(func() error { c.keepPoints(ctx); return nil })
 	g.Go(func() error { return c.keepHouse(ctx) })
 	g.Go(func() error { return c.servePages(ctx) })

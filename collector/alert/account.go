@@ -27,7 +27,7 @@ func (a account) over() bool { return a.event == Resolved }
 func (a account) began() time.Time { return cmp.Or(a.i.Started, a.i.Opened) }
 
 // clock is the time of day in the reader's zone.
-func (w Words) clock(t time.Time) string { return w.at(t, "15:04:05") }
+func (w Words) clock(t time.Time) string { return w.At(t, "15:04:05") }
 
 // minute is the time of day in the reader's zone and in UTC, to the minute.
 func (w Words) minute(t time.Time) string { return w.both(t, "15:04", "15:04") }
@@ -38,7 +38,7 @@ func (w Words) moment(t time.Time) string { return w.both(t, "2006-01-02 15:04:0
 // both writes t in the reader's zone and, where that is another, in UTC. The
 // date of UTC is told where it is another day there.
 func (w Words) both(t time.Time, local, utc string) string {
-	s := w.at(t, local)
+	s := w.At(t, local)
 	if w.utc(t) {
 		return s
 	}
@@ -48,8 +48,8 @@ func (w Words) both(t time.Time, local, utc string) string {
 	return s + " (" + t.UTC().Format(utc) + " UTC)"
 }
 
-// at writes t in the reader's zone, and names the zone.
-func (w Words) at(t time.Time, layout string) string {
+// At writes t in the reader's zone, and names the zone.
+func (w Words) At(t time.Time, layout string) string {
 	if w.utc(t) {
 		return t.UTC().Format(layout) + " UTC"
 	}

@@ -84,7 +84,7 @@ func (a account) state() string {
 	}
 	s += ", urgency " + string(LevelOf(i, a.beside.Gold))
 	if b := a.beside; !b.Acknowledged.IsZero() {
-		s += ". " + cmp.Or(oneLine(b.By), "Somebody") + " has been on it since " + a.at(b.Acknowledged, "15:04")
+		s += ". " + cmp.Or(oneLine(b.By), "Somebody") + " has been on it since " + a.At(b.Acknowledged, "15:04")
 	} else if a.event == Updated {
 		s += ". Nobody has taken it on"
 	}

@@ -24,6 +24,9 @@ func (w Words) Write(t Telling) Message {
 	return account{Words: w.in(t.Route.Zone), event: t.Event, i: t.Incident, beside: t.Beside, told: t.Told, now: t.Now, next: t.Next}.message(t.Reason, t.Route)
 }
 
+// Layout is m as plain text, from its title, finding, lines and links.
+func Layout(m Message) string { return render(m.Title, m.Finding, m.Lines, m.Links, "") }
+
 // Example is a story that shows how alerts read, without anything having happened.
 type Example struct {
 	Name  string

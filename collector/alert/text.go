@@ -59,6 +59,9 @@ func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x2028 || r == 0x2029 }), " ")
 }
 
+// OneLine is text from elsewhere as it may stand in a message.
+func OneLine(s string) string { return oneLine(s) }
+
 func clip(s string, limit int) string {
 	if r := []rune(s); len(r) > limit {
 		return string(r[:limit-3]) + "..."
