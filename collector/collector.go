@@ -172,7 +172,7 @@ func (c *Collector) wire(ctx context.Context, cfg fleet.Config) error {
 	engine.SetConfig(c.started, cfg)
 	engine.SetFleet(c.started, c.registry.sites())
 	engine.Restore(c.started, open)
-	engine.SetMaintenance(c.started, maintenance(c.o.File))
+	engine.SetMaintenance(c.started, maintenance(c.o.File, c.started))
 
 	resetKey, err := secretKey(filepath.Join(c.o.Dir, "ca", "reset.key"))
 	if err != nil {
@@ -376,6 +376,8 @@ func (c *Collector) keepHouse(ctx context.Context) error {
 		case <-learn.C:
 			c.judge.do(func(time.Time) { c.registry.learned(c.judge.engine.Typical()) })
 		case now := <-prune.C:
+			file := c.file()
+			c.judge.do(func(now time.Time) { c.judge.engine.SetMaintenance(now, maintenance(file, now)) })
 			if _, err := c.store.Prune(ctx, now); err != nil && ctx.Err() == nil {
 				c.log.Error("prune old rollups", "err", err)
 			}

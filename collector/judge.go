@@ -36,10 +36,16 @@ const (
 	glimpseMost  = 64 // results in one batch of the live stream
 )
 
-// maintenance are the windows of a file as the engine knows them.
-func maintenance(f *config.File) []detect.Maintenance {
-	list := make([]detect.Maintenance, len(f.Maintenance))
-	for i, m := range f.Maintenance {
+// planAhead is how far ahead the engine knows planned work, of which there may be
+// no end; keepHouse tells it anew every hour.
+const planAhead = 14 * 24 * time.Hour
+
+// maintenance are the windows of a file that are open at now or begin soon, as
+// the engine knows them.
+func maintenance(f *config.File, now time.Time) []detect.Maintenance {
+	planned := f.Planned(now, now.Add(planAhead))
+	list := make([]detect.Maintenance, len(planned))
+	for i, m := range planned {
 		list[i] = detect.Maintenance{From: m.From, To: m.To, Provider: m.Provider, Service: m.Service, Region: m.Region, Target: m.Target, Client: m.Client, Site: m.Site}
 	}
 	return list

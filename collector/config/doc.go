@@ -34,6 +34,7 @@
 //	digest: {mail: [addresses], at, zone}  # one mail a day: what happened, and what woke nobody
 //	runbooks: [{url, provider, target, kinds}]  # where to read what to do; the first that matches counts
 //	maintenance: [{from, to, provider, service, region, target, client, site, note}]  # planned work: not judged, nobody is told
+//	             [{rrule, from, for, zone, ...}]  # the same, again and again: a rule of RFC 5545 by the clocks of a zone (recur.go)
 //
 // The WAY of an alert route is exactly one of
 //
@@ -83,7 +84,7 @@
 // legal but unwise is a warning ([File.Warnings]).
 //
 // The file is read by collector/config/strict; schema.go, doors.go (the page and
-// mail), targets.go, routes.go and maintenance.go say which keys there are.
+// mail), targets.go, routes.go, maintenance.go and recur.go say which keys there are.
 //
 // # The catalogue
 //

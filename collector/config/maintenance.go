@@ -17,18 +17,27 @@ const (
 	maxMaintenance = 14 * 24 * time.Hour
 )
 
-// Maintenance is a window of planned work, in which what matches is not judged:
-// nobody is told, and nobody who is worked on is a witness. "" matches anything.
+// Maintenance is planned work, in which what matches is not judged: nobody is
+// told, and nobody who is worked on is a witness. "" matches anything. It is one
+// window from From to To, or, with a Rule, windows that come again (recur.go):
+// see [Maintenance.Windows].
 type Maintenance struct {
-	From, To                          time.Time // To is not part of it
+	From, To                          time.Time // To is not part of it; zero with a Rule, whose first window begins at From
 	Provider, Service, Region, Target string
 	Client, Site                      string // who looks; the client also of private targets
 	Note                              string // for people
+
+	Rule string        // RRULE of RFC 5545; "": once
+	For  time.Duration // how long each window of the Rule is
+	Zone string        // by whose clocks the Rule counts
 }
 
 // name tells windows apart in a diff.
 func (m Maintenance) name() string {
-	parts := []string{m.From.UTC().Format(time.RFC3339), "to", m.To.UTC().Format(time.RFC3339)}
+	parts := []string{m.From.UTC().Format(time.RFC3339) + " to " + m.To.UTC().Format(time.RFC3339)}
+	if m.Recurring() {
+		parts[0] = m.often()
+	}
 	for _, v := range []struct{ key, value string }{
 		{"provider", m.Provider}, {"service", m.Service}, {"region", m.Region}, {"target", m.Target}, {"client", m.Client}, {"site", m.Site},
 	} {
@@ -36,7 +45,7 @@ func (m Maintenance) name() string {
 			parts = append(parts, v.key+" "+v.value)
 		}
 	}
-	if len(parts) == 3 {
+	if len(parts) == 1 {
 		parts = append(parts, "everything")
 	}
 	return strings.Join(parts, " ")
@@ -47,9 +56,13 @@ func (m Maintenance) name() string {
 // by tokens, so their names are not known here.
 func (s *schema) maintenance(_ int, n *strict.Node, path string) {
 	var m Maintenance
-	var from, to *strict.Node
+	var from, to, rule, long, zone *strict.Node
+	var place *time.Location
 	s.Object(n, path, strict.Keys{
-		"from":     func(n *strict.Node, path string) { from = n; s.moment(&m.From)(n, path) },
+		"rrule":    func(n *strict.Node, path string) { rule = n; s.Line(&m.Rule, maxRule)(n, path) },
+		"for":      func(n *strict.Node, path string) { long = n; s.Duration(&m.For, time.Minute, maxMaintenance)(n, path) },
+		"zone":     func(n *strict.Node, path string) { zone = n; s.zone(&place)(n, path) },
+		"from":     func(n *strict.Node, _ string) { from = n },
 		"to":       func(n *strict.Node, path string) { to = n; s.moment(&m.To)(n, path) },
 		"provider": s.watched(&m.Provider, "provider", func(t Target) string { return t.Provider }),
 		"service":  s.watched(&m.Service, "service", func(t Target) string { return t.Service }),
@@ -62,6 +75,14 @@ func (s *schema) maintenance(_ int, n *strict.Node, path string) {
 	switch {
 	case n.Kind != strict.Object:
 		return
+	case rule != nil || long != nil || zone != nil:
+		s.again(n, path, &m, recurringNodes{from, to, rule, long, zone}, place)
+		return
+	}
+	if from != nil {
+		s.moment(&m.From)(from, path+".from")
+	}
+	switch {
 	case from == nil || to == nil:
 		s.Bad(n.At, "%s needs from and to, such as {from: 2026-03-01T22:00:00Z, to: 2026-03-02T02:00:00Z, provider: azure}", path)
 		return
@@ -75,6 +96,41 @@ func (s *schema) maintenance(_ int, n *strict.Node, path string) {
 		return
 	}
 	s.out.Maintenance = append(s.out.Maintenance, m)
+}
+
+// recurringNodes is where the keys of work that comes again stand; nil: nowhere.
+type recurringNodes struct{ from, to, rule, long, zone *strict.Node }
+
+// again reads planned work that comes again.
+func (s *schema) again(n *strict.Node, path string, m *Maintenance, at recurringNodes, zone *time.Location) {
+	switch {
+	case at.to != nil:
+		s.Wrong(at.to, path+".to", "has no place in work that comes again: each window lasts as long as for says")
+		return
+	case at.rule == nil || at.from == nil || at.long == nil || at.zone == nil:
+		s.Bad(n.At, "%s comes again, so it needs rrule, from, for and zone, such as {rrule: \"FREQ=WEEKLY;BYDAY=SU\", from: 2026-03-01T22:00, for: 2h, zone: Europe/Madrid, provider: azure}", path)
+		return
+	case zone == nil || m.Rule == "" || m.For == 0:
+		return // told already
+	}
+	local := false
+	if at.from.Kind == strict.Scalar {
+		m.From, local = localMoment(at.from.Text, zone)
+	}
+	if !local {
+		s.moment(&m.From)(at.from, path+".from")
+	}
+	m.Zone = zone.String()
+	switch {
+	case m.From.IsZero():
+		return // told already
+	case m.From.Year() < leastYear || m.From.Year() > mostYear:
+		s.Wrong(at.from, path+".from", "is in the year %d: write one from %d to %d", m.From.Year(), leastYear, mostYear)
+		return
+	}
+	if m.From = m.From.UTC(); s.recurring(at.rule, path, m) {
+		s.out.Maintenance = append(s.out.Maintenance, *m)
+	}
 }
 
 // watched reads a name that some target of the file or of the catalogue has.

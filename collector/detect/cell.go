@@ -213,6 +213,9 @@ func lower(a, b probes.Layer) bool {
 
 // siteView combines the agents of a site: up if any says so, down if all do.
 func (e *Engine) siteView(s *site, t *target, now time.Time, since int64, layer probes.Layer) view {
+	if len(e.upkeep.active) > 0 && e.maintained(s, t) {
+		return view{} // good answers too: what is worked on is in no availability
+	}
 	if len(s.agents) == 1 {
 		if v := e.agentView(s.agents[0], t, now, since, layer); v.has {
 			return v
@@ -220,9 +223,6 @@ func (e *Engine) siteView(s *site, t *target, now time.Time, since int64, layer 
 		return view{}
 	}
 	var out view
-	if len(e.upkeep.active) > 0 && e.maintained(s, t) {
-		return out
-	}
 	for _, a := range s.agents {
 		v := e.agentView(a, t, now, since, layer)
 		if !v.has {

@@ -9,9 +9,11 @@ import (
 )
 
 // window is planned work from now on.
-func (w *simWorld) window(lasts time.Duration, m Maintenance) {
-	m.From, m.To = w.now, w.now.Add(lasts)
-	w.e.SetMaintenance(w.now, []Maintenance{m})
+func (w *simWorld) window(lasts time.Duration, all ...Maintenance) {
+	for i := range all {
+		all[i].From, all[i].To = w.now, w.now.Add(lasts)
+	}
+	w.e.SetMaintenance(w.now, all)
 	w.drain()
 }
 
@@ -130,6 +132,34 @@ func TestWorkAtAFewSitesDoesNotStopTheOthers(t *testing.T) {
 	for _, ev := range w.open()[0].Evidence {
 		if ev.Client == "c1" && ev.Answer == "down" {
 			t.Errorf("a site in maintenance is a witness: %+v", ev)
+		}
+	}
+}
+
+// What is worked on is in no availability, neither as good nor as bad: its
+// verdicts know nothing. What is worked on at one site only is judged by the others.
+func TestWorkIsInNoAvailability(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	w.run(calm)
+	w.window(5*time.Minute, Maintenance{Provider: "azure"}, Maintenance{Client: "c1", Site: "s01", Provider: "aws"})
+	w.run(time.Minute)
+	n := map[string]int{}
+	for _, v := range w.e.Snapshot(w.now).Verdicts {
+		n[v.Provider]++
+		switch {
+		case v.Provider == "azure" && (v.State != NoData || v.Sites != 0):
+			t.Errorf("%s in maintenance: %s, seen by %d", v.Target, v.State, v.Sites)
+		case v.Provider == "aws" && (v.State != OK || v.Sites == 0):
+			t.Errorf("%s, which one site does not judge now: %s, seen by %d", v.Target, v.State, v.Sites)
+		}
+	}
+	if n["azure"] == 0 || n["aws"] == 0 {
+		t.Fatalf("nothing was judged: %v", n)
+	}
+	w.run(5 * time.Minute)
+	for _, v := range w.e.Snapshot(w.now).Verdicts {
+		if v.State != OK {
+			t.Errorf("%s after the window: %s", v.Target, v.State)
 		}
 	}
 }

@@ -200,6 +200,7 @@ var doors = map[string][]string{
 	"github.com/prometheus/client_golang":      {"picket/collector/web"},
 	"github.com/kardianos/service":             {"picket/cmd/picket-agent/daemon"},
 	"github.com/spf13/cobra":                   {"picket/cmd/picket", "picket/cmd/picket-agent"},
+	"github.com/teambition/rrule-go":           {"picket/collector/config"},
 	"github.com/wneessen/go-mail":              {"picket/collector/alert/channel"},
 	"github.com/nicholas-fedor/shoutrrr":       {"picket/collector/alert/channel"},
 	"golang.org/x/crypto/argon2":               {"picket/collector/access"},
