@@ -47,6 +47,7 @@ func alertName(m alert.Message) string {
 		detect.KindVRegion: "RegionalInternetOutage", detect.KindVRegionProvider: "ProviderOutageSeenFromRegion",
 		detect.KindVRegionDependency: "DependencyOutageSeenFromRegion", detect.KindVRegionTarget: "TargetOutageSeenFromRegion",
 		detect.KindReference: "ReferenceOutage", detect.KindFleet: "PicketBlind", detect.KindCollector: "PicketBlind",
+		alert.KindStorm: "PicketStorm",
 	}[m.Kind]
 	if !ok {
 		return otherAlert

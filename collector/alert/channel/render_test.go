@@ -98,24 +98,24 @@ func TestADrillIsMarkedEverywhere(t *testing.T) {
 	}
 }
 
-// TestPrioritiesFitTheTrouble: a cloud that is surely down wakes people, and a
-// suspicion does not.
+// TestPrioritiesFitTheTrouble: the levels in the words of those who page.
 func TestPrioritiesFitTheTrouble(t *testing.T) {
 	for _, c := range []struct {
-		change func(*detect.Incident)
-		want   string
+		m        alert.Message
+		severity string
+		priority int
 	}{
-		{func(*detect.Incident) {}, "critical"},
-		{func(i *detect.Incident) { i.Confidence = detect.ConfidenceProbable }, "warning"},
-		{func(i *detect.Incident) { i.Severity = detect.SeverityPartial }, "error"},
-		{func(i *detect.Incident) { i.Kind, i.Site = detect.KindSite, "acme/madrid" }, "error"},
-		{func(i *detect.Incident) { i.Kind = detect.KindFleet }, "warning"},
-		{func(i *detect.Incident) { i.Drill = true }, "info"},
+		{alert.Message{Level: alert.LevelCritical}, "critical", 1},
+		{alert.Message{Level: alert.LevelHigh}, "error", 2},
+		{alert.Message{Level: alert.LevelMedium}, "warning", 3},
+		{alert.Message{Level: alert.LevelLow}, "info", 4},
+		{alert.Message{Level: alert.LevelInfo}, "info", 4},
+		{alert.Message{}, "error", 2},
+		{alert.Message{Level: alert.LevelCritical, Drill: true}, "info", 4},
+		{alert.Message{Level: alert.LevelCritical, Event: alert.Tested}, "info", 4},
 	} {
-		a := westEurope()
-		c.change(&a.incident)
-		if got := severity(a.opened(t)); got != c.want {
-			t.Errorf("%+v: %s, want %s", a.incident.Kind, got, c.want)
+		if s, p := severity(c.m), priority(c.m); s != c.severity || p != c.priority {
+			t.Errorf("%+v: %s, P%d", c.m, s, p)
 		}
 	}
 }
