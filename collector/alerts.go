@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +34,9 @@ type alerts struct {
 	book   *independence.Book
 	relook chan struct{} // what routes rely on is to be looked up; has room for one, never closed
 
+	planning sync.Mutex // guards the planner, and the field below
+	gold     []string   // clients that are served before others
+
 	mu      sync.Mutex                 // guards the fields below
 	current *config.File               // in force
 	file    *config.File               // whose routes the planner is to use; nil: those it has
@@ -47,19 +51,6 @@ const flushWithin = 5 * time.Second
 // restored is how long an incident that ended may still be told about.
 const restored = 24 * time.Hour
 
-// routes turns the file's routes into the alert room's.
-func routes(file *config.File) []alert.Route {
-	list := make([]alert.Route, len(file.Alerts))
-	for i, r := range file.Alerts {
-		list[i] = alert.Route{
-			Name: r.Name, By: channel.Describe(wayOf(r)), Delay: r.Delay, ResolveDelay: r.ResolveDelay,
-			Kinds: alert.Kinds(r.Kinds), MinConfidence: detect.Confidence(r.MinConfidence), Zone: r.Zone,
-			Escalate: alert.Escalation{After: r.Escalate.After, To: r.Escalate.To}, OnlyEscalation: r.OnlyEscalation,
-		}
-	}
-	return list
-}
-
 func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger) *alerts {
 	deliverer := channel.New(channel.Options{Ways: ways(file), SMTP: mailServer(file), Past: outbox{s}, Log: log})
 	a := &alerts{
@@ -72,6 +63,7 @@ func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger)
 		relook:  make(chan struct{}, 1),
 		current: file,
 		pending: map[string]detect.Incident{},
+		gold:    file.Gold,
 	}
 	a.people = newPeople(s, a.reconsider, log)
 	a.book = independence.NewBook(independence.Options{Asker: asker{a.inForce}})
@@ -84,7 +76,7 @@ func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger)
 // Each field has one provider, which answers from memory: the planner waits for
 // it. Whoever changes what it answers calls reconsider.
 func (a *alerts) beside(ctx context.Context, i *detect.Incident) alert.Beside {
-	var b alert.Beside
+	b := alert.Beside{Gold: slices.ContainsFunc(a.gold, func(id string) bool { return hits(i, id) })}
 	a.people.weigh(ctx, time.Now(), i, &b)
 	return b
 }
@@ -125,15 +117,20 @@ func (a *alerts) setRoutes(file *config.File) {
 // has it look again after reconsider. file is nil if they have not changed.
 func (a *alerts) adopt(file *config.File) {
 	if file != nil {
+		a.planning.Lock()
 		a.planner.SetRoutes(time.Now(), a.routes(file))
 		a.planner.SetWords(a.words(file))
+		a.gold = file.Gold
+		a.planning.Unlock()
 	}
 	a.mu.Lock()
 	stale := a.stale
 	a.stale = false
 	a.mu.Unlock()
 	if stale {
+		a.planning.Lock()
 		a.planner.Look(time.Now())
+		a.planning.Unlock()
 	}
 }
 
@@ -176,6 +173,9 @@ func (a *alerts) next() (i detect.Incident, file *config.File, ok bool) {
 // restore takes back what was open or lately ended, and returns what the judge
 // needs of it: the incidents that are open or may still come back.
 func (a *alerts) restore(ctx context.Context, now time.Time) ([]detect.Incident, error) {
+	if err := a.recall(ctx, now); err != nil {
+		return nil, err
+	}
 	docs, err := a.store.Incidents(ctx, false, 0)
 	if err != nil {
 		return nil, err
@@ -212,6 +212,26 @@ func (a *alerts) restore(ctx context.Context, now time.Time) ([]detect.Incident,
 	return open, nil
 }
 
+// recall gives the planner back how much the routes were told lately.
+func (a *alerts) recall(ctx context.Context, now time.Time) error {
+	from := now.Add(-alert.StormWindow)
+	storms, err := a.store.Since(ctx, now.Add(-restored), alert.StormPrefix)
+	if err != nil {
+		return err
+	}
+	lately, err := a.store.Since(ctx, from, "")
+	if err != nil {
+		return err
+	}
+	storms = slices.DeleteFunc(storms, func(m store.Message) bool { return !m.Created.Before(from) })
+	for _, m := range append(storms, lately...) {
+		if err := a.planner.Recall(m.Body); err != nil {
+			a.log.Error("restore what was told", "letter", m.ID, "err", err)
+		}
+	}
+	return nil
+}
+
 // reopenable is how long an ended incident may come back under its id
 // (detection.md, amendment 16).
 const reopenable = 90 * time.Minute
@@ -233,7 +253,10 @@ func (a *alerts) run(ctx context.Context) {
 			a.persist(ctx, func(now time.Time) error { return a.due(ctx, now) })
 		}
 		wait := time.Hour
-		if next, ok := a.planner.Next(); ok {
+		a.planning.Lock()
+		next, ok := a.planner.Next()
+		a.planning.Unlock()
+		if ok {
 			wait = max(10*time.Millisecond, time.Until(next))
 		}
 		timer.Reset(wait)
@@ -282,7 +305,9 @@ func (a *alerts) persist(ctx context.Context, f func(now time.Time) error) bool 
 }
 
 func (a *alerts) take(ctx context.Context, now time.Time, i detect.Incident) error {
+	a.planning.Lock()
 	letters, err := a.planner.Plan(now, i)
+	a.planning.Unlock()
 	if err != nil {
 		a.log.Error("write alert", "incident", i.ID, "err", err) // the others go out
 	}
@@ -298,7 +323,9 @@ func (a *alerts) take(ctx context.Context, now time.Time, i detect.Incident) err
 }
 
 func (a *alerts) due(ctx context.Context, now time.Time) error {
+	a.planning.Lock()
 	letters, err := a.planner.Due(now)
+	a.planning.Unlock()
 	if err != nil {
 		a.log.Error("write alert", "err", err)
 	}
@@ -316,7 +343,9 @@ func (a *alerts) enqueued(letters []alert.Letter) {
 	if len(letters) == 0 {
 		return
 	}
+	a.planning.Lock()
 	a.planner.Enqueued(letters...)
+	a.planning.Unlock()
 	a.sender.Notify()
 }
 

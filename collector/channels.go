@@ -43,7 +43,9 @@ func reader(s config.Secret) channel.Secret {
 func ways(file *config.File) map[string]channel.Way {
 	all := map[string]channel.Way{}
 	for _, r := range file.Alerts {
-		all[r.Name] = wayOf(r)
+		if !r.BuiltIn {
+			all[r.Name] = wayOf(r)
+		}
 	}
 	if d := file.Daily; d != nil {
 		all[config.DigestRoute] = channel.Mail{Recipients: d.Mail}

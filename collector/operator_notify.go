@@ -35,24 +35,31 @@ func (o *Operator) TestAlerts(ctx context.Context, route string) (list []web.Del
 // AlertRoutes lists the routes in force.
 func (s source) AlertRoutes() []web.AlertRoute {
 	var all []web.AlertRoute
-	for _, r := range s.c.file().Alerts {
-		all = append(all, alertRoute(r))
+	file := s.c.file()
+	for _, r := range file.Alerts {
+		v := alertRoute(r)
+		v.Shadow = file.Shadow
+		all = append(all, v)
 	}
 	return all
 }
 
 // alertRoute is a route as it may be shown, without what may be secret.
 func alertRoute(r config.Route) web.AlertRoute {
-	way := wayOf(r)
+	kind, to := "none", []string{"nobody"}
+	if !r.BuiltIn {
+		way := wayOf(r)
+		kind, to = string(way.Kind()), way.To()
+	}
 	return web.AlertRoute{
-		Name: r.Name, Way: string(way.Kind()), To: way.To(), Kinds: r.Kinds, MinConfidence: r.MinConfidence,
+		Name: r.Name, Class: r.Class, Way: kind, To: to, Kinds: r.Kinds, MinConfidence: r.MinConfidence,
 		Delay: r.Delay, ResolveDelay: r.ResolveDelay,
 	}
 }
 
 // TestAlerts tries routes, several at a time.
 func (s source) TestAlerts(ctx context.Context, by, route string) ([]web.Delivery, error) {
-	chosen := s.AlertRoutes()
+	chosen := slices.DeleteFunc(s.AlertRoutes(), func(r web.AlertRoute) bool { return r.Way == "none" })
 	if route != "" {
 		chosen = slices.DeleteFunc(chosen, func(r web.AlertRoute) bool { return r.Name != route })
 		if len(chosen) == 0 {

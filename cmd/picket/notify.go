@@ -104,11 +104,14 @@ func printRoutes(out io.Writer, all []web.AlertRoute) error {
 		return nil
 	}
 	kinds := map[string]string{"": "everything", "all": "everything", "provider-side": "clouds", "site": "sites and ISPs"}
-	sure := map[string]string{"": "Likely", "probable": "Likely", "confirmed": "Confirmed"}
+	sure := map[string]string{"": "Likely", "suspected": "Possible", "probable": "Likely", "confirmed": "Confirmed"}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "ROUTE\tWAY\tTO\tTOLD OF\tFROM\tAFTER\tRESOLVED AFTER")
+	if all[0].Shadow {
+		fmt.Fprintln(out, "Shadow mode: nothing is sent. What routes would be told is written down (picket notify shadow).")
+	}
+	fmt.Fprintln(w, "ROUTE\tFOR\tWAY\tTO\tTOLD OF\tFROM\tAFTER\tRESOLVED AFTER")
 	for _, r := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Way, oneLine(strings.Join(r.To, ", ")), kinds[r.Kinds], sure[r.MinConfidence],
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Class, r.Way, oneLine(strings.Join(r.To, ", ")), kinds[r.Kinds], sure[r.MinConfidence],
 			after(r.Delay), after(r.ResolveDelay))
 	}
 	return w.Flush()

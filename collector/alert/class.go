@@ -13,23 +13,6 @@ const (
 	ClassClient Class = "client" // read by customers
 )
 
-// Classes are all of them.
-func Classes() []Class { return []Class{ClassPage, ClassChat, ClassTicket, ClassClient} }
-
-// Delay is how long what is told to such a route must last first. A page goes
-// at once; all others are longer than any blip (detection.md, amendment 10).
-func (c Class) Delay() time.Duration {
-	switch c {
-	case ClassChat:
-		return 30 * time.Second
-	case ClassTicket:
-		return 3 * time.Minute
-	case ClassClient:
-		return 10 * time.Minute
-	}
-	return 0
-}
-
 // Updates is how much a route wants to hear between the beginning and the end.
 type Updates string
 

@@ -22,10 +22,13 @@ import (
 // KindStorm is the kind of a letter that stands for many incidents.
 const KindStorm detect.Kind = "storm"
 
+// StormPrefix begins the id of a storm's alert.
+const StormPrefix = "storm-"
+
 // The bounds of a storm.
 const (
 	stormLimit  = 10               // letters in a window
-	stormWindow = 5 * time.Minute  // ... of this length
+	StormWindow = 5 * time.Minute  // ... of this length
 	stormHolds  = 15 * time.Minute // how long the first letter stands for the rest
 	stormAgain  = 30 * time.Minute // and each further one
 	stormNamed  = 50               // incidents that the letter names
@@ -87,10 +90,10 @@ func (g *surge) admit(now time.Time, d Decision, r Route) Decision {
 		return d
 	}
 	if d.Reason == ReasonStillOpen {
-		return Decision{Reason: ReasonTooSoon, Next: now.Add(stormWindow)}
+		return Decision{Reason: ReasonTooSoon, Next: now.Add(StormWindow)}
 	}
 	if g.draft == nil || g.draft.event == Resolved {
-		g.draft = &draft{Opened, fmt.Sprintf("storm-%s-%d", r.Name, now.Unix()), now.Add(stormHolds)}
+		g.draft = &draft{Opened, fmt.Sprintf("%s%s-%d", StormPrefix, r.Name, now.Unix()), now.Add(stormHolds)}
 	}
 	return Decision{Reason: ReasonStorm, By: g.draft.id, Next: g.draft.until}
 }
@@ -108,17 +111,16 @@ func (g *surge) note(m Message) {
 	g.id, g.told, g.until, g.draft = m.AlertID, g.told.after(m), m.Storm.Until, nil
 }
 
-// Recall takes back after a restart what the routes were told lately about
-// whatever it was: the bodies of the letters of the last five minutes, and of all
-// storm letters of the last day, in the order in which they were written.
-func (p *Planner) Recall(bodies [][]byte) error {
-	for _, body := range bodies {
-		var m Message
-		if err := json.Unmarshal(body, &m); err != nil || m.Schema != Schema {
-			return fmt.Errorf("a letter cannot be read: schema %q, %v", m.Schema, err)
-		}
-		p.surgeOf(m.Route).note(m)
+// Recall takes back after a restart what a route was told lately, whatever it
+// was: the body of each letter of the last [StormWindow], and of each of the last
+// day whose incident begins with [StormPrefix], in the order in which they were
+// written.
+func (p *Planner) Recall(body []byte) error {
+	var m Message
+	if err := json.Unmarshal(body, &m); err != nil || m.Schema != Schema {
+		return fmt.Errorf("a letter cannot be read: schema %q, %v", m.Schema, err)
 	}
+	p.surgeOf(m.Route).note(m)
 	return nil
 }
 
@@ -128,7 +130,7 @@ func (p *Planner) calm(now time.Time, b *batch) {
 	for _, r := range p.routes {
 		g := p.surge(r)
 		g.wrote, g.draft = map[string]bool{}, nil
-		g.recent = slices.DeleteFunc(g.recent, func(t time.Time) bool { return now.Sub(t) >= stormWindow })
+		g.recent = slices.DeleteFunc(g.recent, func(t time.Time) bool { return now.Sub(t) >= StormWindow })
 		if !g.told.heard(r).open() || now.Before(g.until) {
 			continue
 		}
@@ -234,7 +236,7 @@ func (w Words) aboutStorm(m *Message, named Line) {
 		m.What = "Many alerts at once"
 		m.Title = fmt.Sprintf("%s%s: %s held back until %s", drill, m.What, n, until)
 		m.Finding = fmt.Sprintf("More than %d messages in %s would have come on this route. Picket sends no more of them one by one until %s. "+
-			"The end of what was told before is still told. What goes on then is told; what is over by then is not.", stormLimit, Span(stormWindow), until)
+			"The end of what was told before is still told. What goes on then is told; what is over by then is not.", stormLimit, Span(StormWindow), until)
 	}
 	m.Title = clip(m.Title, maxTitle)
 	m.Subject = clip(tag+" "+m.Title+" ("+m.AlertID+")", maxTitle)

@@ -21,7 +21,7 @@ var mistakes = []struct{ name, src, want string }{
 	{"unknown key deep inside", "providers: [{id: p}]\ntargets:\n  - id: t\n    provider: p\n    host: a.example\n    checks:\n      - kind: http\n        intervall: 20s\n",
 		`p.yaml:8:9: unknown key "targets[0].checks[0].intervall", did you mean "interval"?`},
 	{"unknown key like no other", "clients:\n  - {id: a, xyzzy: 1}\n",
-		`p.yaml:2:13: unknown key "clients[0].xyzzy", known here: id, name`},
+		`p.yaml:2:13: unknown key "clients[0].xyzzy", known here: id, name, tier`},
 	{"duration without unit", "politeness: 5\n",
 		`p.yaml:1:13: politeness "5": missing unit, did you mean "5s"?`},
 	{"duration in words", "interval:\n  dns: 2 minutes\n",
@@ -197,8 +197,8 @@ func TestTheExampleIsTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Data != "/etc/picket/picket-data" || f.Alerts[1].Secret.File != "/etc/picket/secrets/on-call" {
-		t.Errorf("paths are not beside the file: %q, %q", f.Data, f.Alerts[1].Secret.File)
+	if f.Data != "/etc/picket/picket-data" || f.Alerts[2].Secret.File != "/etc/picket/secrets/on-call" {
+		t.Errorf("paths are not beside the file: %q, %q", f.Data, f.Alerts[2].Secret.File)
 	}
 	cfg := f.Fleet()
 	if len(f.Targets) < 60 || !f.Catalogue {

@@ -66,6 +66,8 @@ func settingsOf() []setting {
 		{"politeness", func(f *File) any { return strict.Short(f.Politeness) }, false, true},
 		{"traffic", func(f *File) any { return f.Traffic.words() }, false, true},
 		{"wan_check", func(f *File) any { return f.WANCheck }, true, true},
+		{"alerts.mode", func(f *File) any { return map[bool]string{true: "shadow", false: "live"}[f.Shadow] }, false, true},
+		{"clients.tier", func(f *File) any { return strings.Join(f.Gold, ", ") }, false, true},
 		{"fallback", func(f *File) any { return f.Fallback }, false, true},
 		{"lookups", func(f *File) any { return f.Lookups }, false, true},
 		{"weekly_test", func(f *File) any { return f.WeeklyTest.String() }, false, true},
@@ -158,7 +160,7 @@ func routeChange(a, b Route) string {
 			parts = append(parts, v.name+" "+v.a+" -> "+v.b)
 		}
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(append(parts, policyChange(a.Policy, b.Policy)...), ", ")
 }
 
 // targetsDiff compares what is watched, and says whose agents notice.

@@ -24,10 +24,11 @@
 //	wan_check: true             # ask the public addresses of sites, as evidence when one falls silent
 //	include_catalogue: true     # default: true if the file lists no targets
 //	providers: [{id, name}]
-//	clients: [{id, name}]
+//	clients: [{id, name, tier}]
 //	targets: [{id, name, provider, service, region, depends, client, reference, host, ca | ca_file, checks: [...]}]
 //	smtp: {host, port, from, username, password_file | password_env, security, hello}
-//	alerts: [{name, WAY, delay, resolve_delay, kinds, min_confidence, escalate: {after, to}, only_escalation, fallback, zone}]
+//	alerts: [{name, WAY, delay, resolve_delay, kinds, min_confidence, escalate: {after, to}, only_escalation, fallback, zone,
+//	         class, updates, quiet: [{days, from, to, zone, except}], clients: [ID], drills}] | shadow | {mode: live | shadow, routes: [...]}
 //	fallback: ROUTE             # told in the place of a route whose way needs what is out
 //	lookups: system             # which DNS server tells what routes and the page rely on; off, or its address
 //	weekly_test: {day: monday, at: "09:00"}  # of every route; or off
@@ -64,6 +65,15 @@
 // passwords and sessions go over it. That is a problem and not a warning, so no
 // Picket stands open on the internet by a forgotten line. For the same reason a
 // mail password is not sent over an unencrypted connection.
+//
+// # Classes of routes
+//
+// A route's class says what it is for, and sets what the route does not say:
+// page waits for nothing, chat 30 s, ticket 3 min, client 10 min, so that a blip
+// reaches nobody but who asked for the first second. Who says neither class nor
+// delay for a webhook or a mail waits 12 s, as always: it is told like a page,
+// and what is gone within ten seconds never reaches it. Other ways are of the
+// class that they are made for: a ticket system is a ticket, a chat is chat.
 //
 // # What a change would do
 //

@@ -71,8 +71,12 @@ type File struct {
 	Targets   []Target // in the order of the file, then of the catalogue
 	SMTP      *SMTP    // nil: no mail
 	Alerts    []Route
-	Daily     *Digest   // the digest: key; nil: none is sent
-	Runbooks  []Runbook // the first that matches counts
+	// Shadow has alerts written down and not sent.
+	Shadow bool
+	// Gold are the clients that are served before others.
+	Gold     []string
+	Daily    *Digest   // the digest: key; nil: none is sent
+	Runbooks []Runbook // the first that matches counts
 	// Fallback is the route that is told in the place of those that name none.
 	Fallback string
 	// Lookups says which DNS server tells what routes and the page rely on:
@@ -178,8 +182,11 @@ type Route struct {
 	// ResolveDelay is how long health must last before "resolved" is told.
 	ResolveDelay  time.Duration
 	Kinds         string         // "provider-side", "site" or "all"
-	MinConfidence string         // "probable" or "confirmed"
+	MinConfidence string         // "suspected", "probable" or "confirmed"
 	Zone          *time.Location // of who reads it; nil: the server's
+	Policy
+	// BuiltIn: nobody receives it; what it would have been told is written down.
+	BuiltIn bool
 	// Escalate is whom to tell next if nobody acknowledges.
 	Escalate Escalation
 	// OnlyEscalation: it is told nothing that is not handed on to it.

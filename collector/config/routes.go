@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ func (s *schema) routes() func(int, *strict.Node, string) {
 	return func(_ int, n *strict.Node, path string) {
 		r := Route{Kinds: "all", MinConfidence: "probable", Delay: DefaultDelay, ResolveDelay: DefaultResolveDelay}
 		at := n
-		s.Object(n, path, strict.Keys{
+		keys := strict.Keys{
 			"name":           func(n *strict.Node, path string) { at = n; s.ID(&r.Name)(n, path) },
 			"webhook":        s.webURL(&r.Webhook),
 			"mail":           s.recipients(&r.Mail),
@@ -58,16 +59,19 @@ func (s *schema) routes() func(int, *strict.Node, string) {
 			"delay":          s.Duration(&r.Delay, 0, maxDelay),
 			"resolve_delay":  s.Duration(&r.ResolveDelay, 0, maxResolveDelay),
 			"kinds":          s.Choice(&r.Kinds, "all", "provider-side", "site"),
-			"min_confidence": s.Choice(&r.MinConfidence, "probable", "confirmed"),
+			"min_confidence": s.Choice(&r.MinConfidence, "suspected", "probable", "confirmed"),
 
 			"zone":            s.zone(&r.Zone),
 			"escalate":        s.escalate(&r),
 			"only_escalation": s.lastResort(&r),
 			"fallback":        s.fallback(&r.Fallback, &r),
-		})
+		}
+		maps.Copy(keys, s.policy(&r))
+		s.Object(n, path, keys)
 		if n.Kind != strict.Object {
 			return
 		}
+		r.settlePolicy(n)
 		s.way(n, path)
 		if r.Name == "" {
 			if !n.Has("name") {

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"picket/collector/config/strict"
-	"picket/internal/fleet"
 	"picket/probes"
 )
 
@@ -138,7 +137,7 @@ func (s *schema) keys(include *strict.Place, wants *string) strict.Keys {
 		"providers":   s.Each(maxNames, s.providers()),
 		"clients":     s.Each(maxNames, s.clients()),
 		"targets":     s.Each(maxTargets, s.targets()),
-		"alerts":      s.Each(maxRoutes, s.routes()),
+		"alerts":      s.alerts,
 		"fallback":    s.fallback(&f.Fallback, nil),
 		"lookups":     s.lookups,
 		"weekly_test": s.weekly,
@@ -369,12 +368,6 @@ func (s *schema) unique(first map[string]int, n, at *strict.Node, path, what, id
 func (s *schema) providers() func(int, *strict.Node, string) {
 	return s.named("provider", s.ID, func(id, name string) {
 		s.out.Providers = append(s.out.Providers, Provider{id, name})
-	})
-}
-
-func (s *schema) clients() func(int, *strict.Node, string) {
-	return s.named("client", s.client, func(id, name string) {
-		s.out.Clients = append(s.out.Clients, fleet.Client{ID: id, Name: name})
 	})
 }
 

@@ -100,7 +100,7 @@ func TestAWayThatChangesIsSaidWithoutItsSecrets(t *testing.T) {
 		{"pagerduty: {key_env: K}", "pagerduty: {key_env: K, url: \"https://e.example\"}", "another URL"},
 		{"ticket: {webhook: \"https://a.example/HUNTER2\", secret_env: S}", "ticket: {webhook: \"https://a.example/HUNTER2\", secret_env: S, per: client}", "tickets per incident -> per client"},
 		{"ticket: {mail: [a@b.example]}", "ticket: {mail: [c@b.example]}", "other recipients"},
-		{"mail: [a@b.example]", "ticket: {mail: [a@b.example]}", "mail -> ticket"},
+		{"mail: [a@b.example]", "ticket: {mail: [a@b.example]}", "mail -> ticket, delay 12s -> 3m, class page -> ticket"},
 	} {
 		changes := config.Diff(parse(c.was), parse(c.now))
 		if len(changes) != 1 || changes[0].What != c.want {

@@ -151,6 +151,18 @@ func (s *Store) Messages(ctx context.Context, incident string) ([]Message, error
 	return all, nil
 }
 
+// Since returns the messages that were made at from or later, in the order in
+// which they were, of incidents whose id begins with prefix.
+func (s *Store) Since(ctx context.Context, from time.Time, prefix string) ([]Message, error) {
+	rows, err := s.read.QueryContext(ctx, selectMessages+` WHERE created >= ? AND substr(incident, 1, length(?)) = ? ORDER BY created, id`,
+		millis(from), prefix, prefix)
+	all, err := collect(rows, err, scanMessage)
+	if err != nil {
+		return nil, fmt.Errorf("read the outbox: %w", err)
+	}
+	return all, nil
+}
+
 // Recorded returns what would have been sent from a time up to another, without
 // it: the oldest first, at most limit.
 func (s *Store) Recorded(ctx context.Context, from, to time.Time, limit int) ([]Message, error) {

@@ -25,8 +25,10 @@ type Notifier interface {
 // URL only the host is named.
 type AlertRoute struct {
 	Name          string        `json:"name"`
-	Way           string        `json:"way"` // webhook, mail
-	To            []string      `json:"to"`  // host of the webhook, or the mail addresses
+	Class         string        `json:"class"`            // page, chat, ticket, client
+	Shadow        bool          `json:"shadow,omitempty"` // what it would be told is written down and not sent
+	Way           string        `json:"way"`              // webhook, mail; none
+	To            []string      `json:"to"`               // host of the webhook, or the mail addresses
 	Kinds         string        `json:"kinds"`
 	MinConfidence string        `json:"min_confidence"`
 	Delay         time.Duration `json:"delay_ns"`
