@@ -120,6 +120,12 @@ func (j *judge) coverage(ctx context.Context) ([]detect.Coverage, error) {
 	return awaited(ctx, j, answer, func(now time.Time) { answer <- j.engine.Coverage(now) })
 }
 
+// lag is how long a question waits for the judge now.
+func (j *judge) lag(ctx context.Context) (time.Duration, error) {
+	asked, answer := time.Now(), make(chan time.Duration, 1)
+	return awaited(ctx, j, answer, func(time.Time) { answer <- time.Since(asked) })
+}
+
 // outlook is what one more site would change.
 func (j *judge) outlook(ctx context.Context, s detect.Site) (detect.Outlook, error) {
 	answer := make(chan detect.Outlook, 1)

@@ -78,6 +78,9 @@ type Verdict struct {
 	At           time.Time    `json:"at"`
 	// Age is how old the newest datum behind it is; -1 when there is none.
 	Age time.Duration `json:"age_ns"`
+	// Maintained says that a maintenance window is open for the target wherever it
+	// is seen from: what is said of it meanwhile counts for nothing.
+	Maintained bool `json:"maintained,omitempty"`
 }
 
 // VerdictEvent tells of a target's verdict: on change, and for every target on

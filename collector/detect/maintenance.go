@@ -91,6 +91,16 @@ func (e *Engine) maintained(s *site, t *target) bool {
 	return false
 }
 
+// closed says whether the target is in maintenance wherever it is seen from.
+func (e *Engine) closed(t *target) bool {
+	for i := range e.upkeep.active {
+		if m := &e.upkeep.active[i]; m.Site == "" && (m.Client == "" || m.Client == t.Client) && m.of(t) {
+			return true
+		}
+	}
+	return false
+}
+
 func (m *Maintenance) at(s *site) bool {
 	return (m.Client == "" || m.Client == s.Client) &&
 		(m.Site == "" || m.Site == s.ID || m.Site == strings.TrimPrefix(s.ID, s.Client+"/"))

@@ -35,6 +35,37 @@ func TestPlannedWorkIsNoOutage(t *testing.T) {
 	}
 }
 
+// TestAVerdictSaysThatItIsWorkedOn also inside an incident that goes on elsewhere.
+func TestAVerdictSaysThatItIsWorkedOn(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	w.run(calm)
+	w.broken("azure", "r2", refused())
+	w.run(time.Minute)
+	w.window(5*time.Minute, Maintenance{Target: "azure-storage-r2"})
+	w.run(35 * time.Second)
+	maintained := map[string]bool{}
+	for _, v := range w.e.Snapshot(w.now).Verdicts {
+		maintained[v.Target] = v.Maintained
+	}
+	for id, m := range maintained {
+		if m != (id == "azure-storage-r2") {
+			t.Errorf("%s: maintained %v", id, m)
+		}
+	}
+	w.run(5 * time.Minute)
+	for _, v := range w.e.Snapshot(w.now).Verdicts {
+		if v.Maintained {
+			t.Errorf("%s: maintained after the window", v.Target)
+		}
+	}
+	w.e.SetMaintenance(w.now, []Maintenance{{From: w.now, To: w.now.Add(time.Hour), Provider: "azure", Site: "a/1"}})
+	for _, v := range w.e.Snapshot(w.now).Verdicts {
+		if v.Maintained {
+			t.Errorf("%s: one site's window is nobody else's", v.Target)
+		}
+	}
+}
+
 func TestWhatFailsAfterThePlannedWorkIsAnOutage(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	w.run(calm)

@@ -140,7 +140,7 @@ func (e *Engine) hear(now time.Time, ts []*target) {
 // incident that tells of it.
 func (e *Engine) judgeTarget(now time.Time, t *target, k int) Verdict {
 	v := Verdict{Scope: "target", Provider: t.Provider, Service: t.Service, Region: t.Region, Target: t.ID,
-		Client: t.Client, State: NoData, At: now, Age: -1}
+		Client: t.Client, State: NoData, At: now, Age: -1, Maintained: e.closed(t)}
 	s := &e.jury.seats[k]
 	v.Sites, v.DownSites = s.tally.n, s.tally.d
 	sum := 0.0

@@ -39,7 +39,7 @@ func TestGoldenLines(t *testing.T) {
 	dns := fleet.Record{Time: moment, Result: probes.Result{Outcome: probes.Up, DNS: time.Millisecond, Total: time.Millisecond, Family: 4}}
 	of := func(k probes.Kind) fleet.Check { return fleet.Check{ID: "c", Target: "t", Spec: probes.Spec{Kind: k}} }
 	bare := fleet.Target{ID: "t"}
-	yes := Verdict{Time: moment, Scope: "region", Provider: "azure", Region: "westeurope", State: 4, HasGood: true, DownSites: 9, Sites: 11,
+	yes := Verdict{Time: moment, Scope: "region", Provider: "azure", Region: "westeurope", State: 4, Grid: true, Known: true, DownSites: 9, Sites: 11,
 		DownNetworks: 6, Networks: 7, Layer: "tls", Confidence: "confirmed"}
 	for name, c := range map[string]struct{ got, want string }{
 		"everything went well": {string(AppendProbe(nil, tags, network, check, target, full)),
@@ -53,17 +53,30 @@ func TestGoldenLines(t *testing.T) {
 		"whole loss is a float too": {string(AppendProbe(nil, Tags{}, fleet.Network{}, of(probes.Ping), bare, lost)),
 			`probe,check=c,family=4,kind=ping,target=t outcome=3i,up=0i,cause="ping_timeout",total_us=1000000i,loss=1 1772366400123` + "\n"},
 		"rcode 0 is an answer": {string(AppendProbe(nil, Tags{}, fleet.Network{}, of(probes.DNS), bare, dns)),
-			`probe,check=c,family=4,kind=dns,target=t outcome=1i,up=1i,dns_us=1000i,total_us=1000i,code=0i 1772366400123` + "\n"},
+			`probe,check=c,family=4,kind=dns,resolver=system,target=t outcome=1i,up=1i,dns_us=1000i,total_us=1000i,code=0i 1772366400123` + "\n"},
 		"verdict": {string(AppendVerdict(nil, yes)),
-			`verdict,pregion=westeurope,provider=azure,scope=region state=4i,good=0i,down_sites=9i,sites=11i,down_networks=6i,networks=7i,layer="tls",confidence="confirmed" 1772366400123` + "\n"},
+			`verdict,pregion=westeurope,provider=azure,scope=region state=4i,known=1i,maint=0i,good=0i,down_sites=9i,sites=11i,down_networks=6i,networks=7i,layer="tls",confidence="confirmed" 1772366400123` + "\n"},
 		"verdict without data": {string(AppendVerdict(nil, Verdict{Time: moment, Scope: "target", Target: "t", State: -1})),
 			`verdict,scope=target,target=t state=-1i,down_sites=0i,sites=0i,down_networks=0i,networks=0i 1772366400123` + "\n"},
 		"incident": {string(AppendIncident(nil, Incident{ID: "01J", Opened: moment, Kind: "provider-region", Provider: "azure", Title: "Azure, West Europe",
 			Start: moment.Add(-time.Second), End: moment.Add(time.Second), Detect: 3 * time.Second, AckLag: -90 * time.Second, HasAckLag: true, Drill: true})),
-			`incident,id=01J drill=1i,kind="provider-region",provider="azure",title="Azure, West Europe",start_ms=1772366399123i,end_ms=1772366401123i,detect_s=3,ack_lag_s=-90 1772366400123` + "\n"},
+			`incident,id=01J drill=1i,kind="provider-region",provider="azure",client="*",title="Azure, West Europe",start_ms=1772366399123i,end_ms=1772366401123i,detect_s=3,ack_lag_s=-90 1772366400123` + "\n"},
+		"nothing is good while it is worked on": {string(AppendVerdict(nil, Verdict{Time: moment, Scope: "target", Target: "t", State: 4, Grid: true, Known: true, Maintenance: true, Good: true})),
+			`verdict,scope=target,target=t state=4i,known=0i,maint=1i,down_sites=0i,sites=0i,down_networks=0i,networks=0i 1772366400123` + "\n"},
+		"a resolver of its own": {string(AppendProbe(nil, Tags{}, fleet.Network{}, fleet.Check{ID: "c", Target: "t", Spec: probes.Spec{Kind: probes.DNS, Resolver: "9.9.9.9:53"}}, bare, dns)),
+			`probe,check=c,family=4,kind=dns,resolver=9.9.9.9:53,target=t outcome=1i,up=1i,dns_us=1000i,total_us=1000i,code=0i 1772366400123` + "\n"},
+		"the server itself": {string(AppendCollector(nil, Collector{Time: moment, Version: "1.2", Uptime: time.Minute, Ready: true, Agents: 12, Connected: 11, Results: 500, JudgeLag: -1, Waiting: 2, Due: 3 * time.Second})),
+			`collector ready=1i,frozen=0i,version="1.2",uptime_s=60,rounds=0i,agents=12i,connected=11i,sites=0i,voting=0i,networks=0i,goroutines=0i,letters_waiting=2i,` +
+				`results=500i,lost=0i,refused=0i,mem_bytes=0i,influx_lines=0i,influx_refused=0i,influx_busy=0i,influx_alarms=0i,points_dropped=0i,letters_sent=0i,letters_dead=0i,letters_due_s=3 1772366400123` + "\n"},
+		"a letter": {string(AppendLetter(nil, Letter{Time: moment, Route: "on call", Channel: "mail", GivenUp: true, Event: "opened", Incident: "01J", Latency: 1500 * time.Millisecond, Tries: 3})),
+			`notify,channel=mail,result=given_up,route=on\ call latency_ms=1500i,tries=3i,given_up=1i,event="opened",incident="01J" 1772366400123` + "\n"},
+		"what a cloud says": {string(AppendOfficial(nil, Official{Time: moment, Provider: "azure", Region: "westeurope", State: OfficialUnknown, Age: -1})),
+			`official,pregion=westeurope,provider=azure state=1i 1772366400123` + "\n"},
+		"a notice": {string(AppendNotice(nil, Notice{Posted: moment, ID: "X1", Provider: "azure", Service: "front-door", State: OfficialDown, Title: "Outage", End: moment.Add(time.Second)})),
+			`notice,id=X1,provider=azure state=4i,title="Outage",about="azure front-door",service="front-door",end_ms=1772366401123i 1772366400123` + "\n"},
 		"agent": {string(AppendAgent(nil, Agent{Time: moment, Client: "acme", Site: "acme/hq", Agent: "01JX", OS: "windows", Version: "1.0", Up: true, Spool: math.MaxUint64,
-			Skew: -2 * time.Millisecond, RSS: 11 << 20, CPU: 0.5, Transport: "quic"})),
-			`agent,agent=01JX,client=acme,os=windows,site=acme/hq,version=1.0 up=1i,voting=0i,spool=9223372036854775807i,skew_ms=-2i,rss_bytes=11534336i,cpu_pct=0.5,transport="quic",dropped=0i 1772366400123` + "\n"},
+			Skew: -2 * time.Millisecond, RSS: 11 << 20, CPU: 0.5, Transport: "quic", VRegion: "eu", RTT: 1500 * time.Microsecond, Since: moment})),
+			`agent,agent=01JX,client=acme,os=windows,site=acme/hq,version=1.0,vregion=eu up=1i,voting=0i,spool=9223372036854775807i,skew_ms=-2i,rss_bytes=11534336i,cpu_pct=0.5,transport="quic",dropped=0i,rtt_ms=1.5,since_ms=1772366400123i 1772366400123` + "\n"},
 		"a figure that is none is left out": {string(appendFloat(appendFloat(nil, "a", math.NaN()), "b", math.Inf(-1))), ""},
 	} {
 		if c.got != c.want {

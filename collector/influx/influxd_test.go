@@ -109,7 +109,7 @@ func TestRealEveryMeasurementIsTaken(t *testing.T) {
 	s := server(t, influxd.Options{})
 	w := writer(t, Options{URL: s.URL})
 	at := today()
-	b := AppendVerdict(nil, Verdict{Time: at, Scope: "region", Provider: "azure", State: 4, HasGood: true})
+	b := AppendVerdict(nil, Verdict{Time: at, Scope: "region", Provider: "azure", State: 4, Grid: true, Known: true})
 	b = AppendIncident(b, Incident{ID: "01J", Opened: at, Title: "T", Detect: 3 * time.Second})
 	b = AppendAgent(b, Agent{Time: at, Agent: "a", CPU: 1})
 	// Later states: whole seconds and per cents must stay floats.

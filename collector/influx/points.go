@@ -1,6 +1,7 @@
 package influx
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -15,6 +16,9 @@ type Tags struct {
 	Agent   string
 	VRegion string // vantage region of the site
 }
+
+// systemResolver is the tag of DNS probes that ask the site's own resolver.
+const systemResolver = "system"
 
 // AppendProbe appends the line of one result in measurement `probe` to dst. It
 // allocates nothing beyond dst. Tags stand in the order of their names, which
@@ -33,6 +37,9 @@ func AppendProbe(dst []byte, t Tags, network fleet.Network, c fleet.Check, targe
 	dst = appendTag(dst, "network", network.Name)
 	dst = appendTag(dst, "pregion", target.Region)
 	dst = appendTag(dst, "provider", target.Provider)
+	if kind == probes.DNS {
+		dst = appendTag(dst, "resolver", cmp.Or(c.Spec.Resolver, systemResolver))
+	}
 	dst = appendTag(dst, "service", target.Service)
 	dst = appendTag(dst, "site", t.Site)
 	dst = appendTag(dst, "target", c.Target)
@@ -99,11 +106,13 @@ func appendAddr(dst []byte, key string, a netip.Addr) []byte {
 
 // Verdict is a point of measurement `verdict`.
 type Verdict struct {
-	Time                                     time.Time
-	Scope                                    string // target, service, region, provider, dependency
-	Provider, Service, Region, Target        string
-	State                                    int  // -1 no data, 0 ok, 1 disputed, 2 degraded, 3 partial, 4 down
-	Good, HasGood                            bool // HasGood on grid points only, and not when unknown
+	Time                              time.Time
+	Scope                             string // target, service, region, provider, dependency
+	Provider, Service, Region, Target string
+	State                             int // -1 no data, 0 ok, 1 disputed, 2 degraded, 3 partial, 4 down
+	// Grid points say whether the state is known, whether the target is in
+	// maintenance, and, where it is known and no maintenance, whether it is good.
+	Grid, Known, Maintenance, Good           bool
 	DownSites, Sites, DownNetworks, Networks int
 	Layer, Confidence                        string
 }
@@ -119,8 +128,13 @@ func AppendVerdict(dst []byte, v Verdict) []byte {
 
 	fields := len(dst)
 	dst = appendInt(dst, "state", int64(v.State))
-	if v.HasGood {
-		dst = appendBool(dst, "good", v.Good)
+	if v.Grid {
+		known := v.Known && !v.Maintenance
+		dst = appendBool(dst, "known", known)
+		dst = appendBool(dst, "maint", v.Maintenance)
+		if known {
+			dst = appendBool(dst, "good", v.Good)
+		}
 	}
 	dst = appendInt(dst, "down_sites", int64(v.DownSites))
 	dst = appendInt(dst, "sites", int64(v.Sites))
@@ -137,12 +151,16 @@ type Incident struct {
 	ID                                 string    // the only tag
 	Opened                             time.Time // the timestamp; never changes
 	Kind, Provider, Service, Region    string
-	Client, Title                      string
+	Target, Site, Network, VRegion     string
+	Client                             string // "" everybody, written as "*"
+	Title                              string
 	State, Confidence, Severity, Layer string
 	Start, End                         time.Time     // zero End: not over
 	Detect                             time.Duration // from Start to confirmed; 0: not confirmed
 	AckLag                             time.Duration // by which the provider spoke later than we; negative: earlier
 	HasAckLag                          bool
+	Notified                           time.Duration // from Opened until the first alert arrived; 0: none did
+	Acknowledged                       time.Duration // from Opened until the first person took it on; 0: nobody did
 	Drill                              bool
 	SupersededBy                       string
 }
@@ -155,8 +173,8 @@ func AppendIncident(dst []byte, v Incident) []byte {
 	fields := len(dst)
 	dst = appendBool(dst, "drill", v.Drill)
 	for _, f := range [...]struct{ key, value string }{
-		{"kind", v.Kind}, {"provider", v.Provider}, {"service", v.Service}, {"pregion", v.Region}, {"client", v.Client},
-		{"title", v.Title}, {"state", v.State}, {"confidence", v.Confidence}, {"severity", v.Severity}, {"layer", v.Layer},
+		{"kind", v.Kind}, {"provider", v.Provider}, {"service", v.Service}, {"pregion", v.Region},
+		{"target", v.Target}, {"site", v.Site}, {"network", v.Network}, {"vregion", v.VRegion}, {"client", cmp.Or(v.Client, "*")}, {"title", v.Title}, {"state", v.State}, {"confidence", v.Confidence}, {"severity", v.Severity}, {"layer", v.Layer},
 		{"superseded_by", v.SupersededBy},
 	} {
 		dst = appendString(dst, f.key, f.value)
@@ -173,6 +191,12 @@ func AppendIncident(dst []byte, v Incident) []byte {
 	if v.HasAckLag {
 		dst = appendFloat(dst, "ack_lag_s", v.AckLag.Seconds())
 	}
+	if v.Notified > 0 {
+		dst = appendFloat(dst, "notified_s", v.Notified.Seconds())
+	}
+	if v.Acknowledged > 0 {
+		dst = appendFloat(dst, "acknowledged_s", v.Acknowledged.Seconds())
+	}
 	return appendEnd(firstField(dst, fields), v.Opened)
 }
 
@@ -180,6 +204,7 @@ func AppendIncident(dst []byte, v Incident) []byte {
 type Agent struct {
 	Time                                      time.Time
 	Client, Site, Agent, Network, OS, Version string
+	VRegion                                   string // vantage region of the site
 	Up, Voting                                bool
 	Spool                                     uint64        // records that are not acknowledged
 	Skew                                      time.Duration // its clock against the collector's
@@ -187,6 +212,8 @@ type Agent struct {
 	CPU                                       float64       // per cent of one core
 	Transport                                 string        // quic, tcp
 	Dropped                                   uint64
+	RTT                                       time.Duration // of its session; 0: not measured
+	Since                                     time.Time     // when its session began; zero: none
 }
 
 // AppendAgent appends the line of v to dst.
@@ -198,6 +225,7 @@ func AppendAgent(dst []byte, v Agent) []byte {
 	dst = appendTag(dst, "os", v.OS)
 	dst = appendTag(dst, "site", v.Site)
 	dst = appendTag(dst, "version", v.Version)
+	dst = appendTag(dst, "vregion", v.VRegion)
 
 	fields := len(dst)
 	dst = appendBool(dst, "up", v.Up)
@@ -208,6 +236,12 @@ func AppendAgent(dst []byte, v Agent) []byte {
 	dst = appendFloat(dst, "cpu_pct", v.CPU)
 	dst = appendString(dst, "transport", v.Transport)
 	dst = appendInt(dst, "dropped", int64(min(v.Dropped, maxInt)))
+	if v.RTT > 0 {
+		dst = appendFloat(dst, "rtt_ms", millis(v.RTT))
+	}
+	if !v.Since.IsZero() {
+		dst = appendInt(dst, "since_ms", v.Since.UnixMilli())
+	}
 	return appendEnd(firstField(dst, fields), v.Time)
 }
 

@@ -57,6 +57,7 @@ type Writer struct {
 type counters struct {
 	requests, lines, bytes, busy, alarms, refused, salvages atomic.Uint64
 	lastOK                                                  atomic.Int64 // Unix milliseconds
+	slowest                                                 atomic.Int64 // nanoseconds, since it was asked for
 }
 
 // Stats are counters since the start.
@@ -130,6 +131,20 @@ func (w *Writer) Stats() Stats {
 	return s
 }
 
+// took notes how long an acknowledged request took.
+func (w *Writer) took(d time.Duration) {
+	for {
+		worst := w.n.slowest.Load()
+		if int64(d) <= worst || w.n.slowest.CompareAndSwap(worst, int64(d)) {
+			return
+		}
+	}
+}
+
+// Slowest returns how long the slowest acknowledged request took since it was
+// asked for last; 0 if there was none.
+func (w *Writer) Slowest() time.Duration { return time.Duration(w.n.slowest.Swap(0)) }
+
 // Write writes lines, each with its end. nil means that every line is either
 // durable in InfluxDB or set aside as bad for good. Otherwise nothing is known
 // about any of them, and all must be written again: errors.As [*BusyError] or
@@ -160,8 +175,10 @@ func (w *Writer) Write(ctx context.Context, lines []byte) error {
 // post sends one request and classifies the answer.
 func (w *Writer) post(ctx context.Context, lines []byte) error {
 	w.n.requests.Add(1)
+	began := time.Now()
 	err := w.write.WriteRecord(ctx, string(lines))
 	if err == nil {
+		w.took(time.Since(began))
 		w.n.lines.Add(uint64(count(lines)))
 		w.n.bytes.Add(uint64(len(lines)))
 		w.n.lastOK.Store(time.Now().UnixMilli())
