@@ -15,6 +15,7 @@ type board struct {
 	ID            any      `json:"id"`
 	UID           string   `json:"uid"`
 	Title         string   `json:"title"`
+	Description   string   `json:"description"`
 	Tags          []string `json:"tags"`
 	Editable      *bool    `json:"editable"`
 	SchemaVersion int      `json:"schemaVersion"`
@@ -50,8 +51,16 @@ type panel struct {
 	Targets     []query                  `json:"targets"`
 	FieldConfig struct {
 		Defaults struct {
-			Unit string `json:"unit"`
+			Unit  string `json:"unit"`
+			Color struct {
+				Mode string `json:"mode"`
+			} `json:"color"`
+			Thresholds struct {
+				Steps []any `json:"steps"`
+			} `json:"thresholds"`
+			Links []link `json:"links"`
 		} `json:"defaults"`
+		Overrides []override `json:"overrides"`
 	} `json:"fieldConfig"`
 	Options         json.RawMessage `json:"options"`
 	Transformations []struct {
@@ -60,8 +69,53 @@ type panel struct {
 			RowField, ColumnField, ValueField string
 			IndexByName                       map[string]int
 			RenameByName                      map[string]string
+			Fields                            map[string]struct{ Aggregations []string }
 		} `json:"options"`
 	} `json:"transformations"`
+}
+
+type link struct {
+	Title string `json:"title"`
+	URL   string `json:"url"`
+}
+
+type override struct {
+	Matcher struct {
+		ID      string `json:"id"`
+		Options string `json:"options"`
+	} `json:"matcher"`
+	Properties []struct {
+		ID    string `json:"id"`
+		Value any    `json:"value"`
+	} `json:"properties"`
+}
+
+// links are those that an override gives to a column.
+func (o override) links(t *testing.T) (all []link) {
+	t.Helper()
+	for _, p := range o.Properties {
+		if p.ID != "links" {
+			continue
+		}
+		src, err := json.Marshal(p.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(src, &all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// tableOf are the options of a table; zero for another panel.
+func tableOf(p panel) (o struct {
+	SortBy []struct {
+		DisplayName string `json:"displayName"`
+	} `json:"sortBy"`
+}) {
+	_ = json.Unmarshal(p.Options, &o) // what is not there is zero
+	return o
 }
 
 type query struct {
@@ -86,19 +140,20 @@ type annotation struct {
 }
 
 type variable struct {
-	Name       string `json:"name"`
-	Label      string `json:"label"`
-	Type       string `json:"type"`
-	Query      string `json:"query"`
-	Datasource source `json:"datasource"`
-	Refresh    int    `json:"refresh"`
-	Multi      bool   `json:"multi"`
-	IncludeAll bool   `json:"includeAll"`
-	AllValue   string `json:"allValue"`
+	Name        string `json:"name"`
+	Label       string `json:"label"`
+	Description string `json:"description"`
+	Type        string `json:"type"`
+	Query       string `json:"query"`
+	Datasource  source `json:"datasource"`
+	Refresh     int    `json:"refresh"`
+	Multi       bool   `json:"multi"`
+	IncludeAll  bool   `json:"includeAll"`
+	AllValue    string `json:"allValue"`
 }
 
-// boards reads every dashboard that is shipped, by the name of its file.
-func boards(t *testing.T) map[string]board {
+// shipped reads every dashboard that is shipped, by the name of its file.
+func shipped(t *testing.T) map[string]board {
 	t.Helper()
 	all := map[string]board{}
 	for _, name := range Names() {
@@ -121,16 +176,14 @@ func boards(t *testing.T) map[string]board {
 	return all
 }
 
-func overview(t *testing.T) board {
-	t.Helper()
-	return boards(t)[home+"/overview.json"]
-}
-
 // view is what a person has chosen in Grafana: range and variables.
 type view struct {
 	from, to time.Time
 	vars     map[string][]string // nil and absent: "All"
 }
+
+// firstChoice is what a variable without "all" begins with in the staged world.
+const firstChoice = "afd-weu"
 
 // rendered is the InfluxQL that Grafana sends for text in a view. span is the
 // panel's own range ("" for the dashboard's), interval its least one.
@@ -151,10 +204,16 @@ func rendered(t *testing.T, b board, text string, v view, span, interval string)
 	}
 	text = strings.ReplaceAll(text, "$__interval", interval)
 	for _, one := range b.Templating.List {
+		if one.Type == "textbox" {
+			text = strings.ReplaceAll(text, "$"+one.Name, one.Query)
+		}
 		if one.Type != "query" {
 			continue
 		}
 		value := one.AllValue
+		if !one.IncludeAll {
+			value = "(" + firstChoice + ")" // Grafana chooses the first there is
+		}
 		if chosen := v.vars[one.Name]; chosen != nil {
 			chosen = slices.Clone(chosen)
 			for i, c := range chosen {
@@ -164,7 +223,7 @@ func rendered(t *testing.T, b board, text string, v view, span, interval string)
 		}
 		text = strings.ReplaceAll(text, "$"+one.Name, value)
 	}
-	if strings.Contains(strings.ReplaceAll(text, "$/", ""), "$") {
+	if strings.Contains(strings.ReplaceAll(text, "$/", ""), "$") { // what is left ends a regular expression
 		t.Fatalf("a variable is left in %s", text)
 	}
 	return text

@@ -3,12 +3,17 @@
 //
 // # What is here
 //
-//	overview.json   "is anything broken right now, and whose fault is it?"
-//	provisioning/   the data source and the folder, as Grafana's provisioning files
+//	json/           the dashboards, one question each: overview, client, target,
+//	                fleet, provider, dns, sla, self. Generated and committed
+//	boards/         what they show, in Go; grafana/ is the JSON model they are made of
+//	provisioning/   the data source, the folder, and one alert rule, as Grafana's
+//	                provisioning files
+//
+// After a change of boards/ or grafana/: go generate ./dashboards
 //
 // They are part of the binary, so that dashboards and the points that the Picket
 // server writes are always of the same version: `picket grafana export --dir
-// /etc/grafana` writes both to where Grafana of a Linux package looks.
+// /etc/grafana` writes all to where Grafana of a Linux package looks.
 //
 // # Why InfluxQL
 //
@@ -18,12 +23,13 @@
 //
 // # Rules of a dashboard, and the tests that hold them
 //
-// The JSON is written by hand and is its own source. lint_test.go holds its
-// form; values_test.go fills a real InfluxDB by the real writer, runs every
-// query of every panel, variable and annotation as Grafana would, and compares
-// the values with what was staged, by hand-made tables. A panel without such a
-// table fails.
+// lint_test.go holds the form of the JSON; values_*_test.go fill a real InfluxDB by
+// the real writer, run every query of every panel, variable and annotation as
+// Grafana would, and compare the values with what was staged, by hand-made tables.
+// A panel without such a table fails.
 //
+//   - A board answers one question, which is its description. Variables are chained
+//     (client, site; cloud, kind of service, region), links keep time and choices.
 //   - Counts are sites and ISPs, never agents, and clouds are named by region only
 //     where the service is regional.
 //   - Missing data is never green. "Now" panels look at the last 3 (agents,
@@ -37,13 +43,23 @@
 //   - Sums that may be 0 are computed without WHERE ("down" is floor((state+1)/4)):
 //     InfluxQL answers a count over nothing with nothing, which looks like a dead
 //     collector when all is well, and the other way round.
-//   - Layer and confidence of a verdict are not shown: absent fields keep their
-//     last value under `last`, and would be told of an outage that is over.
+//   - The layer of a verdict is drawn over time only, and not as it is now: an
+//     absent field keeps its last value under `last`, and would be told of an
+//     outage that is over. In a bucket of a timeline it is what was said then.
+//   - States over time are the worst of the bucket (max), so that an outage of 40 s
+//     survives zooming out.
 //   - Verdicts are filtered by scope = 'target', so that coarser scopes can be
 //     written one day without counting twice.
+//   - What a cloud says of itself has words of its own: "says it is well" is no
+//     judgement of ours, and what is not known is grey.
+//   - Fields cannot be grouped by in InfluxQL. Causes, status codes and addresses
+//     are counted by Grafana over the newest thousand answers, and say so.
 //   - Colours are those of the page's dark theme, always with a glyph or a word.
+//   - There is no map: nobody declares where sites are. There is one alert rule, for
+//     when the Picket server itself is dead; what is an outage is decided by one
+//     engine and not by two that may disagree.
 //
-// There is no tenancy in it: who may open the dashboard sees every client.
+// There is no tenancy in it: who may open a dashboard sees every client.
 package dashboards
 
 import (
@@ -57,10 +73,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-//go:embed overview.json provisioning
+//go:generate go test . -run TestGeneratedIsCommitted -update
+
+//go:embed json provisioning
 var files embed.FS
 
 const (
@@ -92,13 +111,25 @@ type Options struct {
 
 // Names lists the files by slash-separated path under Dir, sorted.
 func Names() []string {
-	return []string{home + "/overview.json", "provisioning/dashboards/picket.yaml", "provisioning/datasources/picket.yaml"}
+	var names []string
+	// The tree is compiled in: walking it cannot fail.
+	_ = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			if board, ok := strings.CutPrefix(name, "json/"); ok {
+				name = home + "/" + board
+			}
+			names = append(names, name)
+		}
+		return err
+	})
+	slices.Sort(names)
+	return names
 }
 
 // File returns the content of one of [Names] as it is built in.
 func File(name string) ([]byte, error) {
-	if p, ok := strings.CutPrefix(name, home+"/"); ok {
-		name = p
+	if board, ok := strings.CutPrefix(name, home+"/"); ok {
+		name = "json/" + board
 	}
 	return files.ReadFile(name)
 }

@@ -9,14 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/goccy/go-yaml"
 )
 
 var wantSource = source{Type: "influxdb", UID: "${datasource}"}
 
 func TestJSONIsCanonical(t *testing.T) {
-	for name := range boards(t) {
+	for name := range shipped(t) {
 		src, err := File(name)
 		if err != nil {
 			t.Fatal(err)
@@ -33,7 +31,7 @@ func TestJSONIsCanonical(t *testing.T) {
 
 func TestBoards(t *testing.T) {
 	uids := map[string]string{}
-	for name, b := range boards(t) {
+	for name, b := range shipped(t) {
 		if !regexp.MustCompile(`^picket-[a-z-]{1,33}$`).MatchString(b.UID) {
 			t.Errorf("%s: uid %q", name, b.UID)
 		}
@@ -41,8 +39,8 @@ func TestBoards(t *testing.T) {
 			t.Errorf("%s and %s have the same uid", name, other)
 		}
 		uids[b.UID] = name
-		if b.ID != nil || b.Editable == nil || *b.Editable || !slices.Contains(b.Tags, "picket") || b.Title == "" || b.Refresh == "" {
-			t.Errorf("%s: id must be null, editable false, the tag picket, title and refresh set", name)
+		if b.ID != nil || b.Editable == nil || *b.Editable || !slices.Contains(b.Tags, "picket") || b.Title == "" || !strings.HasSuffix(b.Description, "?") || b.Refresh == "" {
+			t.Errorf("%s: id must be null, editable false, the tag picket, title, a question and refresh set", name)
 		}
 		if b.SchemaVersion < 36 || b.SchemaVersion > 41 {
 			t.Errorf("%s: schema version %d is not read by Grafana 10.4 to 13", name, b.SchemaVersion)
@@ -56,23 +54,35 @@ func TestBoards(t *testing.T) {
 }
 
 func TestVariables(t *testing.T) {
-	for name, b := range boards(t) {
+	for name, b := range shipped(t) {
 		if v := b.Templating.List[0]; v.Name != "datasource" || v.Type != "datasource" || v.Query != "influxdb" || v.Label != "Data source" {
 			t.Errorf("%s: the first variable must choose the data source: %+v", name, v)
 		}
+		var before []string
 		for _, v := range b.Templating.List {
-			if v.Label == "" {
-				t.Errorf("%s: variable %s has no label", name, v.Name)
+			if v.Label == "" || v.Description == "" {
+				t.Errorf("%s: variable %s has no label or description", name, v.Name)
 			}
-			if v.Type == "query" && (v.Datasource != wantSource || v.Refresh != 2 || !v.Multi || !v.IncludeAll || v.AllValue != ".*") {
-				t.Errorf("%s: variable %s must be read anew with the time, from the chosen source, and offer all", name, v.Name)
+			if v.Type == "query" && (v.Datasource != wantSource || v.Refresh != 2 || !v.Multi) {
+				t.Errorf("%s: variable %s must be read anew with the time, from the chosen source, and take several", name, v.Name)
 			}
+			one := v.Name == "target" // its board is about one service
+			if v.Type == "query" && (v.IncludeAll == one || v.IncludeAll != (v.AllValue == ".*")) {
+				t.Errorf("%s: variable %s: offers all %v, as %q", name, v.Name, v.IncludeAll, v.AllValue)
+			}
+			for _, m := range matches.FindAllStringSubmatch(v.Query, -1) {
+				above := regexp.MustCompile(`^/\^\$(\w+)\$/$`).FindStringSubmatch(m[1])
+				if above == nil || !slices.Contains(before, above[1]) {
+					t.Errorf("%s: variable %s depends on %s, which is not a variable before it", name, v.Name, m[1])
+				}
+			}
+			before = append(before, v.Name)
 		}
 	}
 }
 
 func TestPanels(t *testing.T) {
-	for name, b := range boards(t) {
+	for name, b := range shipped(t) {
 		ids := map[int]bool{}
 		for i, p := range b.Panels {
 			at := fmt.Sprintf("%s, panel %d %q", name, p.ID, p.Title)
@@ -108,10 +118,17 @@ func TestPanels(t *testing.T) {
 				}
 			}
 			lintTransformations(t, at, p)
+			lintOverrides(t, at, p)
+			if c := p.FieldConfig.Defaults; c.Color.Mode == "thresholds" && len(c.Thresholds.Steps) == 0 {
+				t.Errorf("%s: without thresholds Grafana paints everything green", at)
+			}
 		}
 		for _, a := range b.Annotations.List {
 			if a.Datasource != wantSource {
 				t.Errorf("%s: annotation %s has another data source", name, a.Name)
+			}
+			if a.Name == "" || a.Target.Query == "" || len(b.Annotations.List) != 3 {
+				t.Errorf("%s: the layers are incidents, drills and provider notices: %+v", name, a)
 			}
 			lintQuery(t, name+", annotation "+a.Name, a.Target.Query)
 			for _, c := range []string{a.Target.TextColumn, a.Target.TagsColumn, a.Target.TimeEndColumn} {
@@ -124,7 +141,7 @@ func TestPanels(t *testing.T) {
 }
 
 var (
-	matches = regexp.MustCompile(`=~ *(\S+)`)
+	matches = regexp.MustCompile(`=~ *(/(?:[^/\\]|\\.)*/|\S+)`)
 	fills   = regexp.MustCompile(`fill\((\w+)\)`)
 )
 
@@ -153,37 +170,6 @@ func lintQuery(t *testing.T, at, q string) {
 	}
 }
 
-// lintPresent refuses panels that show the past as the present.
-func lintPresent(t *testing.T, at string, p panel, q query) {
-	t.Helper()
-	const age = "dateTimeFromNow" // such a panel says how old the last point is
-	if strings.Contains(q.Query, "last(") && p.TimeFrom == "" && p.FieldConfig.Defaults.Unit != age {
-		t.Errorf("%s: last() over the dashboard's range shows the state of a dead collector as today's", at)
-	}
-	if strings.HasSuffix(p.Title, " now") && p.TimeFrom == "" {
-		t.Errorf("%s: says now and means the dashboard's range", at)
-	}
-}
-
-// lintTransformations refuses columns that no query of the panel makes.
-func lintTransformations(t *testing.T, at string, p panel) {
-	t.Helper()
-	for _, tr := range p.Transformations {
-		used := []string{tr.Options.RowField, tr.Options.ColumnField, tr.Options.ValueField}
-		for c := range tr.Options.IndexByName {
-			used = append(used, c)
-		}
-		for c := range tr.Options.RenameByName {
-			used = append(used, c)
-		}
-		for _, c := range used {
-			if c != "" && c != "Time" && !strings.Contains(p.Targets[0].Query, `"`+c+`"`) {
-				t.Errorf("%s: %s handles the column %q, which the query does not make", at, tr.ID, c)
-			}
-		}
-	}
-}
-
 // TestColoursAreThePages holds one palette for page and dashboards; its
 // contrast is measured where the page is.
 func TestColoursAreThePages(t *testing.T) {
@@ -191,7 +177,7 @@ func TestColoursAreThePages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name := range boards(t) {
+	for name := range shipped(t) {
 		src, err := File(name)
 		if err != nil {
 			t.Fatal(err)
@@ -206,48 +192,5 @@ func TestColoursAreThePages(t *testing.T) {
 		if len(colours) == 0 {
 			t.Errorf("%s has no colours", name)
 		}
-	}
-}
-
-func TestProvisioning(t *testing.T) {
-	var sources struct {
-		Datasources []struct {
-			UID, Type, URL string
-			Editable       bool
-			JSONData       map[string]any    `yaml:"jsonData"`
-			Secure         map[string]string `yaml:"secureJsonData"`
-		}
-	}
-	read(t, "provisioning/datasources/picket.yaml", &sources)
-	if len(sources.Datasources) != 1 {
-		t.Fatalf("%d data sources", len(sources.Datasources))
-	}
-	s := sources.Datasources[0]
-	if s.Type != "influxdb" || s.UID == "" || s.Editable || s.URL != "${PICKET_INFLUX_URL}" || s.JSONData["version"] != "InfluxQL" ||
-		s.JSONData["dbName"] != "${PICKET_INFLUX_BUCKET}" || s.JSONData["httpHeaderName1"] != "Authorization" ||
-		s.Secure["httpHeaderValue1"] != "Token ${PICKET_INFLUX_TOKEN}" {
-		t.Errorf("data source %+v", s)
-	}
-	var folders struct {
-		Providers []struct {
-			Folder         string
-			AllowUIUpdates bool `yaml:"allowUiUpdates"`
-			Options        struct{ Path string }
-		}
-	}
-	read(t, "provisioning/dashboards/picket.yaml", &folders)
-	if len(folders.Providers) != 1 || folders.Providers[0].AllowUIUpdates || folders.Providers[0].Options.Path != DefaultHome+"/"+home {
-		t.Errorf("folders %+v", folders)
-	}
-}
-
-func read(t *testing.T, name string, into any) {
-	t.Helper()
-	src, err := File(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := yaml.Unmarshal(src, into); err != nil {
-		t.Fatalf("%s: %v", name, err)
 	}
 }

@@ -7,9 +7,7 @@ import (
 	"time"
 
 	"picket/collector/influx"
-	"picket/internal/fleet"
 	"picket/internal/influxd"
-	"picket/probes"
 )
 
 // build asks the toolchain once for all tests.
@@ -37,20 +35,23 @@ func started(t *testing.T, o influxd.Options) *influxd.Server {
 }
 
 // world is what is staged: a day in which Azure's West Europe is down since two
-// and a half minutes, seen by sites of two clients on three ISPs.
+// minutes, seen by sites of two clients on three ISPs. It is yesterday, 12:00:02 UTC:
+// InfluxDB keeps 30 days.
 type world struct {
 	now    time.Time // just after a point of the 30 s grid
-	bucket time.Time // start of a 5 min bucket that is over, within the last 10 min
+	bucket time.Time // 11:55, start of a 5 min bucket that is over
 	lines  []byte
 }
 
 func staged() *world {
-	now := time.Now().Truncate(30 * time.Second).Add(2 * time.Second)
+	now := time.Now().UTC().Truncate(24 * time.Hour).Add(-12*time.Hour + 2*time.Second)
 	w := &world{now: now, bucket: now.Truncate(5 * time.Minute).Add(-5 * time.Minute)}
 	w.verdicts()
 	w.agents()
 	w.probes()
 	w.incidents()
+	w.officials()
+	w.self()
 	return w
 }
 
@@ -60,8 +61,7 @@ func (w *world) ago(n int) time.Time {
 }
 
 func (w *world) verdict(v influx.Verdict) {
-	v.Scope = "target"
-	v.HasGood = v.State >= 0
+	v.Scope, v.Grid, v.Known = "target", true, v.State >= 0
 	v.Good = v.State == 0 || v.State == 1
 	w.lines = influx.AppendVerdict(w.lines, v)
 }
@@ -82,6 +82,9 @@ func (w *world) verdicts() {
 			neu.State, neu.DownSites, neu.DownNetworks = 1, 1, 1
 			s3.State, s3.Sites, s3.Networks = -1, 0, 0
 		}
+		if n == 7 || n == 8 { // somebody works on it
+			s3.State, s3.Sites, s3.Networks, s3.Maintenance = -1, 0, 0, true
+		}
 		for _, v := range []influx.Verdict{afd, blob, neu, s3, exo} {
 			w.verdict(v)
 		}
@@ -93,49 +96,27 @@ func (w *world) verdicts() {
 }
 
 func (w *world) agents() {
-	agent := func(n int, client, site, id, network, version string, up, voting bool, spool uint64) {
-		w.lines = influx.AppendAgent(w.lines, influx.Agent{Time: w.ago(n), Client: client, Site: site, Agent: id, Network: network,
-			OS: "linux", Version: version, Up: up, Voting: voting, Spool: spool, CPU: 1, Transport: "quic"})
+	agent := func(n int, site, id, network, version string, up, voting bool, spool uint64, more func(*influx.Agent)) {
+		a := influx.Agent{Time: w.ago(n), Client: site[:4], Site: site, Agent: id, Network: network, VRegion: map[string]string{"acme": "eu-south", "beta": "eu-north"}[site[:4]],
+			OS: "linux", Version: version, Up: up, Voting: voting, Spool: spool, CPU: 1, RSS: 20 << 20, Transport: "quic", RTT: 15 * time.Millisecond, Since: w.ago(1000)}
+		if !up {
+			a.RTT, a.Since, a.Transport = 0, time.Time{}, ""
+		}
+		if more != nil {
+			more(&a)
+		}
+		w.lines = influx.AppendAgent(w.lines, a)
 	}
-	agent(2, "acme", "acme/hq", "A1", "AS1 Alpha", "1.0", false, false, 9000) // before its upgrade
-	agent(0, "acme", "acme/hq", "A1", "AS1 Alpha", "1.1", true, true, 5)
-	agent(0, "acme", "acme/hq", "A2", "AS1 Alpha", "1.1", true, false, 7) // a second agent of the site
-	agent(1, "acme", "acme/branch", "A3", "AS2 Beta", "1.1", true, true, 0)
-	agent(0, "beta", "beta/office", "B1", "AS1 Alpha", "1.1", true, false, 0)
-	agent(0, "beta", "beta/depot", "B2", "AS3 Gamma", "1.1", false, false, 1000)
-	agent(40, "beta", "beta/closed", "B3", "AS4 Delta", "1.0", true, true, 77) // revoked 20 minutes ago
-}
-
-func (w *world) probes() {
-	targets := map[string]fleet.Target{
-		"afd-weu": {ID: "afd-weu", Provider: "azure", Service: "front-door", Region: "westeurope"},
-		"exo":     {ID: "exo", Provider: "m365", Service: "exchange"},
-		"ref":     {ID: "ref", Reference: true},
-	}
-	at := w.bucket
-	ask := func(site, network, target string, kind probes.Kind, o probes.Outcome, total time.Duration) {
-		at = at.Add(100 * time.Millisecond)
-		client := site[:4]
-		tags := influx.Tags{Client: client, Site: site, Agent: "agent-" + site, VRegion: "eu"}
-		check := fleet.Check{ID: target + "/" + kind.String(), Target: target, Spec: probes.Spec{Kind: kind}}
-		r := fleet.Record{Time: at, Result: probes.Result{Kind: kind, Outcome: o, Total: total, Code: -1, Family: 4}}
-		w.lines = influx.AppendProbe(w.lines, tags, fleet.Network{Name: network}, check, targets[target], r)
-	}
-	for i := range 20 { // 10 to 200 ms
-		ask("acme/hq", "AS1 Alpha", "afd-weu", probes.HTTP, probes.Up, time.Duration(i+1)*10*time.Millisecond)
-	}
-	for range 12 { // slow failures are no latency
-		ask("acme/hq", "AS1 Alpha", "afd-weu", probes.HTTP, probes.Down, 10*time.Second)
-	}
-	ask("acme/hq", "AS1 Alpha", "afd-weu", probes.HTTP, probes.Unknown, time.Second)         // counts neither way
-	ask("acme/hq", "AS1 Alpha", "ref", probes.HTTP, probes.Down, time.Second)                // belongs to no cloud
-	ask("acme/branch", "AS2 Beta", "exo", probes.HTTP, probes.Down, time.Second)             // it was down,
-	ask("acme/branch", "AS2 Beta", "exo", probes.HTTP, probes.Degraded, 70*time.Millisecond) // and answers again
-	ask("acme/branch", "AS2 Beta", "exo", probes.Ping, probes.Up, 3*time.Second)             // another kind is no HTTP latency
-	ask("beta/office", "AS1 Alpha", "afd-weu", probes.TLS, probes.Up, 20*time.Millisecond)
-	ask("beta/annex", "AS2 Beta", "afd-weu", probes.TLS, probes.Up, 20*time.Millisecond)
-	ask("beta/depot", "AS3 Gamma", "afd-weu", probes.TLS, probes.Up, 20*time.Millisecond)
-	ask("beta/depot", "AS3 Gamma", "afd-weu", probes.TLS, probes.Down, 20*time.Millisecond)
+	late := func(a *influx.Agent) { a.Skew, a.CPU, a.Transport = -4*time.Second, 2.5, "tcp" }
+	agent(2, "acme/hq", "A1", "AS1 Alpha", "1.0", false, false, 9000, nil) // before its upgrade
+	agent(0, "acme/hq", "A1", "AS1 Alpha", "1.1", true, true, 5, nil)
+	agent(0, "acme/hq", "A2", "AS1 Alpha", "1.1", true, false, 7, nil) // a second agent of the site
+	agent(3, "acme/branch", "A3", "AS2 Beta", "1.1", true, true, 0, func(a *influx.Agent) { a.Since = w.ago(2000) })
+	agent(1, "acme/branch", "A3", "AS2 Beta", "1.1", true, true, 0, late) // it came back meanwhile
+	agent(2, "beta/office", "B1", "AS1 Alpha", "1.1", true, false, 0, nil)
+	agent(0, "beta/office", "B1", "AS1 Alpha", "1.1", true, false, 0, func(a *influx.Agent) { a.Dropped = 3 })
+	agent(0, "beta/depot", "B2", "AS3 Gamma", "1.1", false, false, 1000, nil)
+	agent(40, "beta/closed", "B3", "AS4 Delta", "1.0", true, true, 77, nil) // revoked 20 minutes ago
 }
 
 func (w *world) incidents() {
@@ -143,12 +124,57 @@ func (w *world) incidents() {
 		State: "suspected", Confidence: "suspected", Severity: "outage", Start: w.ago(6)}
 	sure := open // rewritten on the same timestamp, as it went on
 	sure.State, sure.Confidence, sure.Detect = "confirmed", "confirmed", 42500*time.Millisecond
+	sure.AckLag, sure.HasAckLag = 90*time.Second, true
 	over := influx.Incident{ID: "01OVER", Opened: w.ago(200), Kind: "site", Client: "beta", Title: "beta/depot: lost contact",
 		State: "resolved", Confidence: "probable", Severity: "unseen", Start: w.ago(201), End: w.ago(190)}
-	drill := influx.Incident{ID: "01DRILL", Opened: w.ago(300), Kind: "provider-region", Title: "A drill", State: "resolved",
-		Confidence: "confirmed", Start: w.ago(300), End: w.ago(299), Drill: true}
+	drill := influx.Incident{ID: "01DRILL", Opened: w.ago(300), Kind: "provider-region", Provider: "azure", Title: "A drill", State: "resolved",
+		Confidence: "confirmed", Start: w.ago(300), End: w.ago(299), Detect: time.Second, Drill: true}
 	for _, i := range []influx.Incident{open, sure, over, drill} {
 		w.lines = influx.AppendIncident(w.lines, i)
+	}
+}
+
+// officials are what the clouds say: Azure admits its outage after 90 s, nobody
+// can read what AWS says, nobody reads Microsoft 365.
+func (w *world) officials() {
+	for n := range 20 {
+		azure := influx.Official{Time: w.ago(n), Provider: "azure", Region: "westeurope"}
+		if n < 2 {
+			azure.State, azure.Title = influx.OfficialDegraded, "Front Door: errors"
+		}
+		w.lines = influx.AppendOfficial(w.lines, azure)
+		w.lines = influx.AppendOfficial(w.lines, influx.Official{Time: w.ago(n), Provider: "aws", State: influx.OfficialUnknown, Age: -1})
+	}
+	post := influx.Notice{Posted: w.ago(2), ID: "N1", Provider: "azure", Service: "front-door", Region: "westeurope", State: influx.OfficialDegraded,
+		Title: "Front Door: errors", URL: "https://status.example/N1"}
+	old := influx.Notice{Posted: w.ago(400), ID: "N0", Provider: "aws", State: influx.OfficialDown, Title: "S3", End: w.ago(380)}
+	w.lines = influx.AppendNotice(influx.AppendNotice(w.lines, post), old)
+}
+
+// self is the Picket server: InfluxDB was away for three minutes, and a route is dead.
+func (w *world) self() {
+	for n := range 20 {
+		p := influx.Collector{Time: w.ago(n), Version: "1.1", Uptime: time.Hour - time.Duration(n)*30*time.Second, Ready: n != 5, Frozen: n == 6, Results: uint64(10000 - 300*n),
+			Lost: 12, Memory: 64 << 20, JudgeLag: 2 * time.Millisecond, InfluxWrite: 8 * time.Millisecond, InfluxRefused: 4, Sent: 2, Dead: 0}
+		if n < 3 {
+			p.Dead, p.InfluxRefused, p.Dropped = 1, 6, 60
+			p.JudgeLag = 40 * time.Millisecond
+		}
+		if n == 0 {
+			p.Waiting, p.Due = 2, 75*time.Second
+		}
+		if n >= 4 && n < 10 { // away: nothing of this was written
+			continue
+		}
+		w.lines = influx.AppendCollector(w.lines, p)
+	}
+	for n, l := range []influx.Letter{
+		{Route: "desk", Channel: "webhook", Event: "opened", Incident: "01OPEN", Latency: 400 * time.Millisecond, Tries: 1},
+		{Route: "desk", Channel: "webhook", Event: "resolved", Incident: "01OVER", Latency: 9 * time.Second, Tries: 3},
+		{Route: "boss", Channel: "mail", Event: "opened", Incident: "01OPEN", Latency: 24 * time.Hour, Tries: 40, GivenUp: true},
+	} {
+		l.Time = w.ago(4 + n)
+		w.lines = influx.AppendLetter(w.lines, l)
 	}
 }
 

@@ -157,6 +157,10 @@ var bans = []struct {
 	{from: []string{"picket/internal/vantage"}, to: []string{"picket"},
 		but: []string{"picket/internal/vantage", "picket/internal/fleet", "picket/probes"},
 		why: "what a site may conclude by itself depends on what it saw, and on nothing else"},
+	{from: []string{"picket/dashboards"}, to: []string{"picket"}, but: []string{"picket/dashboards"},
+		why: "a board knows the database by its words, and no room that writes there"},
+	{from: []string{"picket/cmd", "picket/collector", "picket/agent"}, to: []string{"picket/dashboards/boards", "picket/dashboards/grafana"},
+		why: "the program carries the JSON; what makes it is run by whoever changes it"},
 	{from: []string{"picket"}, to: []string{"testing"},
 		why: "production code is not built on test packages"},
 }
