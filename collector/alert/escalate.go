@@ -71,7 +71,7 @@ func escalate(d Decision, told Told, now time.Time, i *detect.Incident, b Beside
 	}
 	due, ok := b.due()
 	switch id, until, mute := b.silence(r.Name, now); {
-	case !ok, knows && told.Escalated, !goesOn(i):
+	case !ok, knows && told.Escalated, !goesOn(i), b.Within != "":
 		return d
 	case !knows && (d.Event != "" || !wish(d.Reason)):
 		return d

@@ -15,7 +15,8 @@ func TestDecideHandsOn(t *testing.T) {
 	all := Route{Name: "all", Delay: 3 * time.Minute}
 	at := func(d time.Duration) time.Time { return noon.Add(d) }
 	due := Beside{Steps: []Step{{"late", at(30 * time.Minute)}, {"page", at(15 * time.Minute)}}}
-	taken, mute := due, due
+	taken, mute, within := due, due, due
+	within.Within = "01JWIDER"
 	taken.Acknowledged = at(10 * time.Minute)
 	mute.Silences = muted(at(time.Hour)).Silences
 	told := Told{Event: Opened, Sequence: 1, Since: noon, Confidence: detect.ConfidenceConfirmed, Severity: detect.SeverityOutage}
@@ -52,6 +53,7 @@ func TestDecideHandsOn(t *testing.T) {
 		{"a route with wishes of its own keeps its delay", Told{}, at(time.Minute), outage(), due, all, "", ReasonTooEarly, at(3 * time.Minute)},
 		{"and is told in its own right first", Told{}, at(3 * time.Minute), outage(), due, all, Opened, ReasonOpened, never},
 		{"then it is called once", told, at(14 * time.Minute), outage(), due, all, "", ReasonAlreadyTold, at(15 * time.Minute)},
+		{"not for what a wider one explains", told, at(15 * time.Minute), outage(), within, all, "", ReasonAlreadyTold, never},
 		{"because nobody took it", told, at(15 * time.Minute), outage(), due, all, Updated, ReasonEscalated, never},
 		{"not twice", called, at(30 * time.Minute), outage(), due, all, "", ReasonAlreadyTold, never},
 		{"not if somebody took it", told, at(15 * time.Minute), outage(), taken, all, "", ReasonAlreadyTold, never},

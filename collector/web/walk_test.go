@@ -159,7 +159,7 @@ func (b *pane) shot(name string) {
 func walked(s *scene) []string {
 	pages := []string{"/", "/incidents", "/check", "/targets", "/fleet"}
 	for _, i := range s.incidents[:min(1, len(s.incidents))] {
-		pages = append(pages, "/incidents/"+i.ID)
+		pages = append(pages, "/incidents/"+i.ID, "/incidents/"+i.ID+"/ack", "/silences?incident="+i.ID)
 	}
 	for _, t := range s.targets[:min(1, len(s.targets))] {
 		pages = append(pages, "/targets/"+t.ID)
