@@ -33,6 +33,8 @@ type alerts struct {
 
 	book   *independence.Book
 	relook chan struct{} // what routes rely on is to be looked up; has room for one, never closed
+	// official is what the provider says of an incident; nil: nobody reads it.
+	official func(now time.Time, i *detect.Incident) alert.Official
 
 	planning sync.Mutex // guards the planner, and the field below
 	gold     []string   // clients that are served before others
@@ -78,6 +80,9 @@ func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger)
 func (a *alerts) beside(ctx context.Context, i *detect.Incident) alert.Beside {
 	b := alert.Beside{Gold: slices.ContainsFunc(a.gold, func(id string) bool { return hits(i, id) })}
 	a.people.weigh(ctx, time.Now(), i, &b)
+	if a.official != nil {
+		b.Official = a.official(time.Now(), i)
+	}
 	return b
 }
 

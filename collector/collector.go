@@ -7,6 +7,7 @@
 //	                     └── judge ───── detect ──┬── uplink (rounds)
 //	                                              ├── alerts ── store, alert (outbox, webhooks)
 //	                                              └── telemetry ── influx (verdicts, agents)
+//	official (the providers' status feeds) ── store, alerts, influx
 //	web (page, API, operator verbs) asks all of them
 //
 // Beside the judge stand two rooms that know sites and no clouds: presence (on
@@ -48,6 +49,7 @@ import (
 	"picket/collector/config"
 	"picket/collector/detect"
 	"picket/collector/influx"
+	"picket/collector/official"
 	"picket/collector/store"
 	"picket/collector/wan"
 	"picket/collector/web"
@@ -65,6 +67,10 @@ type Options struct {
 	Sockets Sockets      // required; closed by Run
 	Version string
 	Log     *slog.Logger // nil discards
+	// Feeds are the status feeds of providers; nil: those that are known. Each is
+	// read about every FeedsEvery; 0: as often as is polite.
+	Feeds      []official.Feed
+	FeedsEvery time.Duration
 }
 
 // Collector is one collector. Make it with [New], run it once.
@@ -81,6 +87,7 @@ type Collector struct {
 	telemetry *telemetry
 	drills    *drills
 	digests   *digests
+	officials *officials
 	server    *uplink.Server
 	gossip    *cluster.Cluster
 	agents    *condition
@@ -165,6 +172,11 @@ func (c *Collector) wire(ctx context.Context, cfg fleet.Config) error {
 	c.judge = newJudge(engine, c.decided)
 	c.alerts.look.snapshot = c.judge.snapshot
 	c.wan = c.openWAN()
+	var err error
+	if c.officials, err = c.openOfficials(ctx); err != nil {
+		return err
+	}
+	c.officials.news, c.alerts.official = c.spoke, c.officials.beside
 	open, err := c.alerts.restore(ctx, c.started)
 	if err != nil {
 		return err
@@ -236,6 +248,9 @@ func (c *Collector) Run(ctx context.Context) error {
 	g.Go(func() error { c.keepFleet(ctx); return nil })
 	g.Go(func() error { c.where.run(ctx); return nil })
 	g.Go(func() error { c.wan.Run(ctx); return nil })
+	g.Go(func() error { c.officials.poller.Run(ctx); return nil })
+	g.Go(func() error { c.officials.keep(ctx); return nil })
+	g.Go(func() error { c.keepCoverage(ctx); return nil })
 	g.Go(func() error { c.drills.run(ctx); return nil })
 	g.Go(func() error { c.digests.run(ctx); return nil })
 	g.Go(func() error { c.keepPoints(ctx); return nil })

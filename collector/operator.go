@@ -74,7 +74,7 @@ func (o *Operator) Incidents(ctx context.Context, open bool, limit int) (list []
 	return list, err
 }
 
-// Incident returns one incident and what people did about it. errors.Is: [web.ErrNotFound].
+// Incident returns one incident what people did about it and what its provider says. errors.Is: [web.ErrNotFound].
 func (o *Operator) Incident(ctx context.Context, id string) (i web.HandledIncident, err error) {
 	err = o.do(ctx, http.MethodGet, "/incidents/"+url.PathEscape(id), nil, &i)
 	return i, err

@@ -33,6 +33,7 @@ func (c *Collector) draw(ctx context.Context) error {
 	if err := c.drawLetters(ctx, now); err != nil {
 		return err
 	}
+	c.drawOfficial(now)
 	return c.drawSelf(ctx, now)
 }
 
@@ -42,7 +43,7 @@ func (c *Collector) drawIncidents(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for _, i := range incidents {
-		if i.State.Open() || now.Sub(i.Resolved) < time.Hour {
+		if i.State.Open() || now.Sub(i.Resolved) < lately {
 			after, err := c.aftermath(ctx, i)
 			if err != nil {
 				return err
@@ -52,6 +53,10 @@ func (c *Collector) drawIncidents(ctx context.Context, now time.Time) error {
 	}
 	return nil
 }
+
+// lately is how long an incident that is over is drawn anew: providers admit an
+// outage when it is over, too.
+const lately = 3 * time.Hour
 
 // aftermath reads what came of an incident.
 func (c *Collector) aftermath(ctx context.Context, i detect.Incident) (after aftermath, err error) {

@@ -152,6 +152,12 @@ func printIncident(out io.Writer, i web.HandledIncident) error {
 		}
 	}
 	printHandling(out, i.Handling)
+	if i.Says != "" {
+		fmt.Fprintf(out, "%-10s %s\n", "Official", oneLine(i.Says))
+		if o := i.Official; o != nil && o.Title != "" {
+			fmt.Fprintf(out, "%-10s %s  %s\n", "", oneLine(o.Title), oneLine(o.URL))
+		}
+	}
 	for _, x := range i.Impact {
 		fmt.Fprintf(out, "%-10s %s: %d of %d %s\n", "Client", oneLine(x.Client), x.Failing, x.Sites, plural(x.Sites, "site fails", "sites fail"))
 	}

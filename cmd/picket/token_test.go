@@ -128,7 +128,9 @@ func TestTablesAreOnePrintableLinePerRow(t *testing.T) {
 	i := detect.Incident{ID: evil, Title: evil, Summary: evil, Reason: detect.Reason{Text: evil + "!"}, Started: time.Now(),
 		Evidence: []detect.Evidence{{Site: evil, Network: evil, Target: evil, Cause: evil, Why: evil, Err: evil, Layer: evil, Answer: evil}}}
 	show("incident list", 2, func() error { return printIncidents(&b, []detect.Incident{i}) })
-	show("incident", 9, func() error { return printIncident(&b, web.HandledIncident{Incident: i}) })
+	show("incident", 11, func() error {
+		return printIncident(&b, web.HandledIncident{Incident: i, Says: evil, Official: &web.Official{Title: evil, URL: evil}})
+	})
 	show("status", 10, func() error {
 		return printView(&b, view{Sites: []detect.SiteStatus{{ID: evil, Why: evil}}, Open: []detect.Incident{i}, Cells: []detect.Cell{{Provider: evil, Region: evil}}})
 	})

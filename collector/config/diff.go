@@ -68,6 +68,7 @@ func settingsOf() []setting {
 		{"wan_check", func(f *File) any { return f.WANCheck }, true, true},
 		{"alerts.mode", func(f *File) any { return map[bool]string{true: "shadow", false: "live"}[f.Shadow] }, false, true},
 		{"clients.tier", func(f *File) any { return strings.Join(f.Gold, ", ") }, false, true},
+		{"official", func(f *File) any { return f.Official }, false, true},
 		{"fallback", func(f *File) any { return f.Fallback }, false, true},
 		{"lookups", func(f *File) any { return f.Lookups }, false, true},
 		{"weekly_test", func(f *File) any { return f.WeeklyTest.String() }, false, true},

@@ -22,6 +22,7 @@
 //	interval: {http: 60s, tls: 60s, dns: 20s, ping: 20s, tcp: 20s}
 //	traffic: {month: 5GB, metered_day: 100MB, sites: [{site, month, metered_day}]}  # what checks may cost a site
 //	wan_check: true             # ask the public addresses of sites, as evidence when one falls silent
+//	official: true              # read the status feeds of the providers that are watched
 //	include_catalogue: true     # default: true if the file lists no targets
 //	providers: [{id, name}]
 //	clients: [{id, name, tier}]

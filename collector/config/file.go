@@ -64,6 +64,9 @@ type File struct {
 	// WANCheck has the public addresses of sites asked, as evidence when a site
 	// falls silent.
 	WANCheck bool
+	// Official has the public status feeds of the providers that are watched read,
+	// to show beside our verdict what they say.
+	Official bool
 	// Traffic bounds what checks cost the sites.
 	Traffic   Traffic
 	Providers []Provider // of the file and, if it is included, the catalogue

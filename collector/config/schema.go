@@ -71,7 +71,7 @@ func parse(file string, src []byte, catalogue *catalogueOf) (*File, Problems) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	f := &File{Name: file, Listen: DefaultListen, ListenTCP: true, HTTP: DefaultHTTP, Politeness: DefaultPoliteness, WANCheck: true, Traffic: Traffic{Budget: DefaultBudget()},
+	f := &File{Name: file, Listen: DefaultListen, ListenTCP: true, HTTP: DefaultHTTP, Politeness: DefaultPoliteness, WANCheck: true, Official: true, Traffic: Traffic{Budget: DefaultBudget()},
 		Lookups: LookupsSystem, WeeklyTest: defaultWeekly()}
 	s := &schema{Reader: strict.Reader{File: file}, out: f, catalogue: catalogue, interval: map[probes.Kind]time.Duration{}, digest: sha256.New()}
 	s.digest.Write(src)
@@ -133,6 +133,7 @@ func (s *schema) keys(include *strict.Place, wants *string) strict.Keys {
 		"politeness":  s.Duration(&f.Politeness, 0, time.Minute),
 		"interval":    s.intervals,
 		"wan_check":   s.Boolean(&f.WANCheck),
+		"official":    s.Boolean(&f.Official),
 		"traffic":     s.traffic,
 		"providers":   s.Each(maxNames, s.providers()),
 		"clients":     s.Each(maxNames, s.clients()),

@@ -110,7 +110,7 @@ func (s *sheet) saidThen(q Question) (State, time.Time, string) {
 func (f *Feed) saysThen(records map[string]*Record, q Question) State {
 	state := Quiet
 	for _, r := range records {
-		if r.posted().Before(q.To) && (r.Ended.IsZero() || r.Ended.After(q.From)) && f.admits(&r.Notice, q) {
+		if r.Since().Before(q.To) && (r.Ended.IsZero() || r.Ended.After(q.From)) && f.admits(&r.Notice, q) {
 			state = worse(state, Degraded)
 			if r.State.Trouble() {
 				state = worse(state, r.State)
@@ -149,7 +149,7 @@ func admitted(now time.Time, q Question, notices []feedRecord) Answer {
 	var o Answer
 	var newest time.Time
 	for _, r := range notices {
-		posted := r.posted()
+		posted := r.Since()
 		if !overlaps(&r.Notice, posted, now, q) || !admission(posted, q) || r.State == Maintenance || !r.feed.admits(&r.Notice, q) {
 			continue
 		}

@@ -10,15 +10,15 @@ import (
 
 // Record is a notice as it was recorded.
 type Record struct {
-	ID       string // unique over all feeds
-	Feed     string
-	Provider string
-	Seen     time.Time // when it was read first
+	ID       string    `json:"record"` // unique over all feeds
+	Feed     string    `json:"feed"`
+	Provider string    `json:"provider"`
+	Seen     time.Time `json:"seen"` // when it was read first
 	Notice
 }
 
-// posted is when the provider first admitted it, as far as is known.
-func (r *Record) posted() time.Time {
+// Since is when the provider first admitted it, as far as is known.
+func (r *Record) Since() time.Time {
 	if r.Posted.IsZero() || r.Posted.After(r.Seen) {
 		return r.Seen
 	}

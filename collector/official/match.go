@@ -120,6 +120,11 @@ func (f *Feed) admits(n *Notice, q Question) bool {
 	})
 }
 
+// Admits says whether n is about our service in the region of the provider.
+func (f *Feed) Admits(n *Notice, service, region string) bool {
+	return f.admits(n, Question{Provider: f.Provider, Service: service, Region: region})
+}
+
 // covers says whether the feed speaks of the service.
 func (f *Feed) covers(service string) bool {
 	return f.Covers == nil || slices.Contains(f.Covers, service)

@@ -88,6 +88,7 @@ func (a api) register(mux *http.ServeMux, prefix string) {
 		return list(all), err
 	}))
 	a.registerTargets(mux, prefix)
+	a.registerRecords(mux, prefix)
 	a.registerDrills(mux, prefix)
 }
 

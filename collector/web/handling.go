@@ -91,6 +91,8 @@ type Handlers interface {
 type HandledIncident struct {
 	detect.Incident
 	Handling *Handling `json:"handling,omitempty"` // nil: nobody did anything
+	Official *Official `json:"official,omitempty"` // what the provider says; nil: nobody would speak of it
+	Says     string    `json:"says,omitempty"`     // the same in a sentence
 }
 
 // handled answers /incidents/{id} of the API.
@@ -108,7 +110,8 @@ func (a api) handled(r *http.Request) (any, error) {
 	if len(h.Notes)+len(h.Notices)+len(h.Opinions) > 0 || !h.Acknowledged.IsZero() {
 		out.Handling = &h
 	}
-	return out, nil
+	out.Official, out.Says, err = a.official(r.Context(), src, i)
+	return out, err
 }
 
 // handling adds the pages by which people take incidents on and mute alerts.

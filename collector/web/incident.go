@@ -40,7 +40,8 @@ type incidentView struct {
 	More     int // rows left out
 	Charts   []chart
 	Moments  []happening
-	Refresh  int // seconds after which an open incident is fetched anew; 0 never
+	Official *officialLine // what the provider says; nil: nobody would speak of it
+	Refresh  int           // seconds after which an open incident is fetched anew; 0 never
 	handledView
 }
 
@@ -85,7 +86,13 @@ func (s *Server) incidentPage(w http.ResponseWriter, r *http.Request) {
 	v := incidentView{frame: s.frame(r, "incidents", ""), I: i}
 	v.Line = line(v.Now, i)
 	v.Title = v.Line.Word + ": " + i.Title
-	v.Moments = timeline(v.Now, i, letters)
+	said, err := src.Official(r.Context(), i)
+	if err != nil {
+		s.broken(w, r, "incidents", fmt.Errorf("what the provider says of incident %s: %w", i.ID, err))
+		return
+	}
+	v.Official = said.says(v.Now, i, publisher(i, src.Provider))
+	v.Moments = timeline(v.Now, i, letters, said, publisher(i, src.Provider))
 	v.Delays = delays(i)
 	v.Layers = layers(i)
 	v.Cause = causeClause(i.Cause)
@@ -300,7 +307,7 @@ func delays(i detect.Incident) string {
 }
 
 // timeline is an incident's timeline, letters too, each with the time since the first.
-func timeline(now time.Time, i detect.Incident, letters []Letter) []happening {
+func timeline(now time.Time, i detect.Incident, letters []Letter, said *Official, who string) []happening {
 	var list []happening
 	first := cmp.Or(i.Started, i.Opened)
 	add := func(t time.Time, text string) {
@@ -316,6 +323,9 @@ func timeline(now time.Time, i detect.Incident, letters []Letter) []happening {
 	add(i.Opened, "declared")
 	add(i.Confirmed, "confirmed")
 	add(i.Reopened, "came back")
+	if said != nil {
+		add(said.Posted, "acknowledged by "+who)
+	}
 	add(i.Recovered, "healthy again")
 	add(i.Resolved, "resolved")
 	for _, l := range letters {

@@ -207,7 +207,12 @@ func (s *Server) view(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, fmt.Errorf("incidents for the page: %w", err)
 	}
-	return build(s.frame(r, "now", ""), facts{src.Snapshot(), st, all, src.Unready(ctx), src.Provider}), nil
+	fr, snap := s.frame(r, "now", ""), src.Snapshot()
+	said, err := officials(ctx, fr.Now, src, snap.Open)
+	if err != nil {
+		return view{}, err
+	}
+	return build(fr, facts{snap, st, all, src.Unready(ctx), src.Provider, said}), nil
 }
 
 // lost answers for every path that nobody else does: with a page to a browser,

@@ -34,6 +34,11 @@ type scene struct {
 	finding  inquiry.Finding
 	coverage []detect.Coverage
 
+	official map[string]*Official // by incident
+	feeds    []Feed
+	covered  []CoverageRow
+	lines    []LineTime
+
 	drills   []Drill
 	played   DrillRequest
 	handling map[string]Handling
@@ -109,6 +114,16 @@ func (s *scene) EndSilence(_ context.Context, by, id string) error {
 	return s.err
 }
 func (s *scene) PreviewSilence(context.Context, SilenceRequest) (Muted, error) { return s.muted, s.err }
+func (s *scene) Official(_ context.Context, i detect.Incident) (*Official, error) {
+	return s.official[i.ID], s.err
+}
+func (s *scene) Feeds(context.Context) ([]Feed, error) { return s.feeds, s.err }
+func (s *scene) CoverageHistory(_ context.Context, q CoverageQuery) ([]CoverageRow, error) {
+	return keep(s.covered, func(c CoverageRow) bool { return q.Provider == "" || q.Provider == c.Provider }), s.err
+}
+func (s *scene) Lines(_ context.Context, site string, _, _ time.Time) ([]LineTime, error) {
+	return keep(s.lines, func(l LineTime) bool { return site == "" || site == l.Site }), s.err
+}
 func (s *scene) TokenState(_ context.Context, id string) (TokenState, error) {
 	if t, ok := s.tokens[id]; ok {
 		return t, nil

@@ -46,6 +46,7 @@ type Source interface {
 	Handling(ctx context.Context, incident string) (Handling, error)
 	// Silences returns those that mute now, and those that ended lately.
 	Silences(ctx context.Context) ([]alert.Silence, error)
+	Records
 }
 
 // Target is one endpoint that is watched.

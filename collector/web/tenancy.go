@@ -287,6 +287,40 @@ func (n *narrow) Handling(ctx context.Context, incident string) (Handling, error
 // Silences are the operators' business.
 func (n *narrow) Silences(context.Context) ([]alert.Silence, error) { return nil, nil }
 
+// Official is public, and of an incident that concerns the client.
+func (n *narrow) Official(ctx context.Context, i detect.Incident) (*Official, error) {
+	if !n.concerns(i) {
+		return nil, nil
+	}
+	return n.src.Official(ctx, i)
+}
+
+// Feeds are public, and kept of providers that the client sees: which others are
+// watched is somebody else's business.
+func (n *narrow) Feeds(ctx context.Context) ([]Feed, error) {
+	all, err := n.src.Feeds(ctx)
+	seen := map[string]bool{}
+	for field := range n.learn().fields {
+		seen[field[0]] = true
+	}
+	return keep(all, func(f Feed) bool { return seen[f.Provider] }), err
+}
+
+// CoverageHistory keeps what concerns everybody and the client's own services.
+func (n *narrow) CoverageHistory(ctx context.Context, q CoverageQuery) ([]CoverageRow, error) {
+	all, err := n.src.CoverageHistory(ctx, q)
+	return keep(all, func(c CoverageRow) bool { return c.Client == "" || c.Client == n.client }), err
+}
+
+// Lines keeps those of the client's sites.
+func (n *narrow) Lines(ctx context.Context, site string, from, to time.Time) ([]LineTime, error) {
+	if site != "" && !n.mine(site) {
+		return nil, nil
+	}
+	all, err := n.src.Lines(ctx, site, from, to)
+	return keep(all, func(l LineTime) bool { return n.mine(l.Site) }), err
+}
+
 // text is s, or instead if a foreign name stands in it.
 func (n *narrow) text(s, instead string) string {
 	n.learn()
@@ -320,9 +354,19 @@ func (nobody) Incidents(context.Context, bool, int) ([]detect.Incident, error) {
 func (nobody) Incident(context.Context, string) (detect.Incident, error) {
 	return detect.Incident{}, ErrNotFound
 }
-func (nobody) Agents(context.Context) ([]Agent, error)                { return nil, nil }
-func (nobody) Provider(id string) string                              { return id }
-func (nobody) Targets() []Target                                      { return nil }
+func (nobody) Agents(context.Context) ([]Agent, error) { return nil, nil }
+func (nobody) Provider(id string) string               { return id }
+func (nobody) Targets() []Target                       { return nil }
+func (nobody) Official(context.Context, detect.Incident) (*Official, error) {
+	return nil, nil
+}
+func (nobody) Feeds(context.Context) ([]Feed, error) { return nil, nil }
+func (nobody) CoverageHistory(context.Context, CoverageQuery) ([]CoverageRow, error) {
+	return nil, nil
+}
+func (nobody) Lines(context.Context, string, time.Time, time.Time) ([]LineTime, error) {
+	return nil, nil
+}
 func (nobody) Latest(string) []Latest                                 { return nil }
 func (nobody) History(context.Context, HistoryQuery) ([]Point, error) { return nil, ErrNotFound }
 func (nobody) Drill() *Drill                                          { return nil }

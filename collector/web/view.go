@@ -54,6 +54,7 @@ type incidentLine struct {
 	ID, Title, Summary, State, Glyph, Word string
 	Clock                                  string
 	Started                                time.Time
+	Official                               *officialLine // what the provider says; nil: nobody would
 }
 
 type siteLine struct {
@@ -100,6 +101,7 @@ type facts struct {
 	recent   []detect.Incident
 	unready  []Unready
 	provider func(string) string
+	official map[string]*officialLine // by incident
 }
 
 // build makes the view of f.
@@ -111,6 +113,7 @@ func build(fr frame, f facts) view {
 	open := byUrgency(s.Open)
 	for _, i := range open {
 		v.Open = append(v.Open, line(now, i))
+		v.Open[len(v.Open)-1].Official = f.official[i.ID]
 	}
 	if len(v.Open) > 0 {
 		v.First = &v.Open[0]
