@@ -5,7 +5,7 @@ func toldProvider(w *world) told {
 		chosen: map[string][]string{"provider": {"azure"}, "service": {"front-door"}, "pregion": {"westeurope", "northeurope"}},
 		tables: map[string][2][]string{
 			"Services down now/A":      both([]string{"down=2"}, []string{"down=1"}),
-			"It says of itself, now/A": same("state=3"),
+			"It says of itself, now/A": same("state=4"),
 			"Our lead/A":               same("lead=90"),
 			"Admitted/A":               same("admitted=1 of=1"),
 			"What Picket saw/A": both([]string{
@@ -18,9 +18,9 @@ func toldProvider(w *world) told {
 				"pregion=westeurope provider=azure: 11:50-11:57=0 11:58-12:00=4",
 			}),
 			"What the cloud said/A": both([]string{
-				"pregion= provider=aws service=: 11:50-12:00=1",
-				"pregion=westeurope provider=azure service=: 11:50-11:58=0 11:59-12:00=3",
-			}, []string{"pregion=westeurope provider=azure service=: 11:50-11:58=0 11:59-12:00=3"}),
+				"feed=aws provider=aws: 11:50-12:00=2",
+				"feed=azure-rss provider=azure: 11:50-11:58=1 11:59-12:00=4",
+			}, []string{"feed=azure-rss provider=azure: 11:50-11:58=1 11:59-12:00=4"}),
 			"Availability by region in the time shown/A": both([]string{
 				"pregion= provider=m365 mean=100",
 				"pregion=eu-west-1 provider=aws mean=94.444",
@@ -52,9 +52,9 @@ func toldProvider(w *world) told {
 			}),
 			"Incidents of this cloud/A": same("id=01OPEN title=Azure, West Europe: outage client=* state=confirmed confidence=confirmed start_ms=" + ms(w.ago(6)) + " end_ms=- detect_s=42.5 ack_lag_s=90"),
 			"What the cloud posted/A": both([]string{
-				"title=Front Door: errors about=azure front-door westeurope state=3 end_ms=- url=https://status.example/N1",
-				"title=S3 about=aws state=4 end_ms=" + ms(w.ago(380)) + " url=-",
-			}, []string{"title=Front Door: errors about=azure front-door westeurope state=3 end_ms=- url=https://status.example/N1"}),
+				"title=Front Door: errors about=azure front-door westeurope state=4 end_ms=- url=https://status.example/N1",
+				"title=S3 about=aws state=5 end_ms=" + ms(w.ago(380)) + " url=-",
+			}, []string{"title=Front Door: errors about=azure front-door westeurope state=4 end_ms=- url=https://status.example/N1"}),
 		},
 	}
 }

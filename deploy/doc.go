@@ -4,7 +4,8 @@
 //	picket-collector.service  the hardened systemd unit
 //	debian/, nfpm.yaml        the Debian package; build-deb.sh makes it
 //	module/                   pins nfpm, so that its dependencies stay out of Picket's
-//	compose.yaml, compose/    InfluxDB 2, Grafana and the Picket server in containers
+//	compose.yaml, compose/    InfluxDB 2, Grafana and the Picket server in containers;
+//	                          docs/install/grafana.md tells of it
 //	Dockerfile                the server's image
 //	README.md, upgrade.md     for who installs and upgrades it
 //	build-agent.sh, agent/    the agent's packages: deb, rpm, tar.gz, zip, MSI, image

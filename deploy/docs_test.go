@@ -16,7 +16,7 @@ import (
 
 // fence is a block of commands in a page of docs/install. Its info string says
 // who runs it: "run" is run here, after everything was removed if "fresh" follows;
-// "run=wine" and "run=server" elsewhere; "not-run: REASON" by nobody.
+// "run=wine", "run=server" and "run=grafana" elsewhere; "not-run: REASON" by nobody.
 type fence struct{ info, text string }
 
 func fences(t *testing.T, page string) []fence {
@@ -49,7 +49,7 @@ func TestEveryCommandOfThePagesIsRunOrSaysWhyNot(t *testing.T) {
 	for _, page := range pages {
 		for _, b := range fences(t, page.Name()) {
 			language, how, _ := strings.Cut(b.info, " ")
-			known := map[string]bool{"run": true, "run fresh": true, "run=wine": true, "run=server": true}
+			known := map[string]bool{"run": true, "run fresh": true, "run=wine": true, "run=server": true, "run=grafana": true}
 			_, reason, not := strings.Cut(how, "not-run: ")
 			if language == "" || !known[how] && (!not || len(reason) < 10) {
 				t.Errorf("%s: nobody runs, and no reason says why not (%q):\n%s", page.Name(), b.info, b.text)

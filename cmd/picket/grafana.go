@@ -18,7 +18,8 @@ func grafanaCommand() *cobra.Command {
 
 With --dir /etc/grafana a Grafana on this machine takes them at its next start.
 Its environment must say where InfluxDB is: PICKET_INFLUX_URL,
-PICKET_INFLUX_BUCKET and PICKET_INFLUX_TOKEN (one that may only read).`,
+PICKET_INFLUX_BUCKET and PICKET_INFLUX_TOKEN (one that may only read).
+With them goes one alert rule: that the Picket server has fallen silent.`,
 		Example: `  sudo picket grafana export --dir /etc/grafana --page https://picket.msp.example
   picket grafana export --dir ./grafana --grafana-dir /etc/grafana    # a folder for a container's mount`,
 		Args: cobra.NoArgs,

@@ -51,12 +51,13 @@ func admitted() []grafana.Mapping {
 	return []grafana.Mapping{
 		{Type: "value", Options: grafana.ValueMap{
 			"0": {Text: "● says it is well", Color: ok, Index: 0},
-			"1": {Text: "○ not known", Color: grey, Index: 1},
-			"2": {Text: "▨ maintenance", Color: grey, Index: 2},
-			"3": {Text: "▲ degraded", Color: degraded, Index: 3},
-			"4": {Text: "■ down", Color: down, Index: 4},
+			"1": {Text: "○ nothing posted", Color: grey, Index: 1},
+			"2": {Text: "○ not known", Color: grey, Index: 2},
+			"3": {Text: "▨ maintenance", Color: grey, Index: 3},
+			"4": {Text: "▲ degraded", Color: degraded, Index: 4},
+			"5": {Text: "■ down", Color: down, Index: 5},
 		}},
-		nothing("○ not known", 5),
+		nothing("○ not known", 6),
 	}
 }
 
