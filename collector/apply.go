@@ -187,6 +187,7 @@ func (s source) swap(ctx context.Context, by string, file *config.File, src []by
 		c.drills.interrupt("the configuration was changed")
 	}
 	c.judge.do(func(now time.Time) { c.judge.engine.SetMaintenance(now, maintenance(file, now)) })
+	c.notePlanned(ctx, time.Now(), file)
 	if changed {
 		c.judge.do(func(now time.Time) { c.judge.engine.SetConfig(now, cfg) })
 		c.fleetChanged() // has the agents told, see tellAgents

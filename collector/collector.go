@@ -185,6 +185,7 @@ func (c *Collector) wire(ctx context.Context, cfg fleet.Config) error {
 	engine.SetFleet(c.started, c.registry.sites())
 	engine.Restore(c.started, open)
 	engine.SetMaintenance(c.started, maintenance(c.o.File, c.started))
+	c.notePlanned(ctx, c.started, c.o.File)
 
 	resetKey, err := secretKey(filepath.Join(c.o.Dir, "ca", "reset.key"))
 	if err != nil {
@@ -393,6 +394,7 @@ func (c *Collector) keepHouse(ctx context.Context) error {
 		case now := <-prune.C:
 			file := c.file()
 			c.judge.do(func(now time.Time) { c.judge.engine.SetMaintenance(now, maintenance(file, now)) })
+			c.notePlanned(ctx, now, file)
 			if _, err := c.store.Prune(ctx, now); err != nil && ctx.Err() == nil {
 				c.log.Error("prune old rollups", "err", err)
 			}

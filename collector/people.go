@@ -50,7 +50,7 @@ func (p *people) weigh(ctx context.Context, now time.Time, i *detect.Incident, b
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, a := range p.takenOn(ctx, i.ID) {
-		if !a.At.Before(i.Reopened) { // what came back is taken on anew
+		if !a.At.Before(i.Reopened.Truncate(time.Millisecond)) { // what came back is taken on anew
 			b.Acknowledged, b.By = a.At, a.By
 			break
 		}
