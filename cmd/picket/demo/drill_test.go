@@ -2,9 +2,13 @@ package demo
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -151,5 +155,87 @@ func TestDrillIsFoundAndToldAndNothingElseIs(t *testing.T) {
 	}
 	if strings.Contains(s.text(t, "/targets"), "ribbon") {
 		t.Error("the ribbon stays")
+	}
+}
+
+// again runs another collector on the folder of one that has ended.
+func (s *stage) again(t *testing.T) {
+	t.Helper()
+	src, err := os.ReadFile(filepath.Join(s.dir, "webhook.secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := hex.DecodeString(string(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.buildCollector(t.Context(), Options{Page: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)}, secret, ""); err != nil {
+		t.Fatal(err)
+	}
+	life, die := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.collector.Run(life) }()
+	t.Cleanup(func() {
+		die()
+		if err := <-done; err != nil {
+			t.Errorf("the second collector: %v", err)
+		}
+	})
+}
+
+// TestADrillEndsWithItsCollector restarts the collector in mid-drill: who was
+// told hears of the end, and nothing of the drill is open afterwards.
+func TestADrillEndsWithItsCollector(t *testing.T) {
+	s, end := mortal(t, everybody()...)
+	op := collector.DialOperator(s.dir)
+	s.calm(t)
+	if _, err := op.StartDrill(t.Context(), web.DrillRequest{Scenario: "line", Sites: []string{cutSite}, For: 10 * time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	told, _ := s.heard(t, siteWithin+alertWithin, "the site's line", func(m alert.Message) bool { return m.Event == alert.Opened })
+	if !told.Drill || told.Site != cutSite {
+		t.Errorf("told: drill %v, %q", told.Drill, told.Subject)
+	}
+	end()
+	s.again(t)
+	over, _ := s.heard(t, alertWithin, "the end of the drill", func(m alert.Message) bool { return m.Event == alert.Resolved })
+	if !over.Drill || over.AlertID != told.AlertID || over.ReasonCode != detect.DrillEnded {
+		t.Errorf("told of the end: %q, because of %s", over.Subject, over.ReasonCode)
+	}
+	all, err := op.Drills(t.Context(), 10)
+	if err != nil || len(all.Drills) != 1 || all.Drills[0].On() || all.Drills[0].Why == "" {
+		t.Errorf("the drill is kept as %+v, %v", all.Drills, err)
+	}
+	eventually(t, calmWithin, "the incident of the drill is closed", func() bool {
+		open, err := op.Incidents(t.Context(), true, 10)
+		return err == nil && len(open) == 0
+	})
+}
+
+// TestADrillEndsByItself waits until the time is up: the twin hears the answers as
+// they are again, and resolves its incident by its own rule.
+func TestADrillEndsByItself(t *testing.T) {
+	s := staged(t, everybody()...)
+	op := collector.DialOperator(s.dir)
+	s.calm(t)
+	if _, err := op.StartDrill(t.Context(), web.DrillRequest{Scenario: "blackhole", Provider: brokenProvider, Region: brokenRegion, For: 20 * time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	told, _ := s.heard(t, detectWithin+alertWithin, "the drill", func(m alert.Message) bool { return m.Event == alert.Opened })
+	over, _ := s.heard(t, resolveWithin, "the end of the drill", func(m alert.Message) bool { return m.Event == alert.Resolved })
+	if !told.Drill || !over.Drill || over.AlertID != told.AlertID || over.ReasonCode == detect.DrillEnded {
+		t.Errorf("told %q and %q, because of %s", told.Subject, over.Subject, over.ReasonCode)
+	}
+	var last web.Drill
+	eventually(t, 10*time.Second, "the drill is over", func() bool {
+		all, err := op.Drills(t.Context(), 1)
+		if err == nil && len(all.Drills) == 1 {
+			last = all.Drills[0]
+		}
+		return !last.On() && last.ID != ""
+	})
+	t.Logf("%s: %s, detected after %s, cleared after %s, resolved %s later", told.Title, told.Layer, last.Detected.Sub(last.Begun), last.Cleared.Sub(last.Begun), last.Ended.Sub(last.Cleared))
+	if last.Why != "the time was up" || told.Kind != detect.KindProviderRegion {
+		t.Errorf("%s: %s", told.Kind, last.Why)
 	}
 }

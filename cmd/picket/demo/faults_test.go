@@ -18,6 +18,14 @@ import (
 // staged is a running stage with agents at some of the sites, all connected.
 func staged(t *testing.T, at ...string) *stage {
 	t.Helper()
+	s, _ := mortal(t, at...)
+	return s
+}
+
+// mortal is a running stage whose collector ends when end is called; the agents
+// go on without it.
+func mortal(t *testing.T, at ...string) (_ *stage, end func()) {
+	t.Helper()
 	t.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
 	o := Options{Page: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)}
 	s, err := build(t.Context(), o, t.TempDir())
@@ -26,7 +34,10 @@ func staged(t *testing.T, at ...string) *stage {
 	}
 	work, stop := context.WithCancel(context.Background())
 	g, work := errgroup.WithContext(work)
-	s.start(g, work)
+	life, die := context.WithCancel(work)
+	dead := make(chan struct{})
+	g.Go(func() error { defer close(dead); return s.collector.Run(life) })
+	t.Cleanup(die)
 	t.Cleanup(func() {
 		for _, a := range s.actors {
 			a.line.cut.Store(false)
@@ -54,7 +65,7 @@ func staged(t *testing.T, at ...string) *stage {
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		list, err := op.Sites(t.Context())
 		if err == nil && len(list) == len(at) && !slices.ContainsFunc(list, func(s detect.SiteStatus) bool { return !s.Connected || s.RefsAsked == 0 }) {
-			return s
+			return s, func() { die(); <-dead }
 		}
 		if time.Now().After(end) {
 			t.Fatalf("not all agents are connected and asked their references: %+v, %v", list, err)
