@@ -204,7 +204,7 @@ func (s source) Told(ctx context.Context, incident string) ([]web.Letter, error)
 	if err != nil {
 		return nil, err
 	}
-	words := map[store.MessageState]string{store.MessageDue: "waiting", store.MessageSent: "sent", store.MessageDead: "given up", store.MessageRecorded: "recorded only"}
+	words := letterStates()
 	list := make([]web.Letter, len(all))
 	for i, m := range all {
 		list[i] = web.Letter{At: m.Created, Route: m.Route, Event: m.Event, State: words[m.State]}

@@ -15,7 +15,7 @@ import (
 
 // notifyCommand is whom Picket tells, and whether that works.
 func notifyCommand() *cobra.Command {
-	return group("notify", "Whom Picket tells, and whether it arrives", notifyTestCommand(), notifyRoutesCommand())
+	return group("notify", "Whom Picket tells, and whether it arrives", notifyTestCommand(), notifyRoutesCommand(), notifyExplainCommand(), notifyShadowCommand())
 }
 
 func notifyTestCommand() *cobra.Command {

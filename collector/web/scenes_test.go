@@ -337,6 +337,10 @@ func (s *scene) ApplyConfig(context.Context, string, ConfigFile, string) (Config
 	return ConfigApplied{}, s.err
 }
 func (s *scene) AlertRoutes() []AlertRoute { return nil }
+func (s *scene) Explain(context.Context, string, string) (Explanation, error) {
+	return Explanation{}, s.err
+}
+func (s *scene) Shadowed(context.Context, time.Time) ([]ShadowLetter, error) { return nil, s.err }
 func (s *scene) TestAlerts(context.Context, string, string) ([]Delivery, error) {
 	return nil, s.err
 }

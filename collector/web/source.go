@@ -287,6 +287,7 @@ type Admin interface {
 	Backups
 	Configurer
 	Notifier
+	Explainer
 }
 
 // ErrNotFound marks an unknown id.
