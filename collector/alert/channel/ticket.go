@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -58,7 +59,7 @@ type ticket struct {
 // ticketOf is m as a ticket; first gives the name that stays.
 func ticketOf(first, m alert.Message, action, client string) ticket {
 	t := ticket{Schema: TicketSchema, Action: action, AlertName: nameOf(first), AlertID: clip(oneLine(m.AlertID), 200), Client: client,
-		Priority: fmt.Sprintf("P%d", priority(m)), Title: drillMark(m) + clip(oneLine(m.Title), ticketTitle-len("[DRILL] ")),
+		Priority: fmt.Sprintf("P%d", priority(m)), Title: titleOf(m),
 		Text: clip(strings.ToValidUTF8(m.Text, "?"), ticketText), Link: link(m), Drill: m.Drill, At: m.At, Started: m.Started}
 	if client != "" {
 		t.AlertID += "/" + client
@@ -71,12 +72,14 @@ func ticketOf(first, m alert.Message, action, client string) ticket {
 	return t
 }
 
-// drillMark begins the title of a drill that does not say so itself.
-func drillMark(m alert.Message) string {
-	if m.Drill && !strings.HasPrefix(m.Title, "DRILL") {
-		return "[DRILL] "
+// titleOf is what a ticket is called: what is the matter, without how sure or how
+// new that is, so that it reads the same from its opening to its end.
+func titleOf(m alert.Message) string {
+	s := cmp.Or(oneLine(m.What), oneLine(m.Title))
+	if m.Drill && !strings.HasPrefix(s, "DRILL") {
+		s = "DRILL: " + s
 	}
-	return ""
+	return clip(s, ticketTitle)
 }
 
 // nameOf is what an incident is about, in the form in which service desks match
@@ -235,6 +238,14 @@ func (w Ticket) write(ctx context.Context, d *Deliverer, letter string, past []a
 	if m.Event == alert.Tested {
 		return d.mailer.deliver(ctx, w.Mail, letter, m)
 	}
-	m.Subject = fmt.Sprintf("%s%s: %s (%s, %s)", drillMark(m), word, clip(oneLine(m.Title), ticketTitle), nameOf(firstOf(past, m)), clip(oneLine(m.AlertID), 60))
+	m.Subject = fmt.Sprintf("%s[%s] %s (%s, %s)", drillTag(m), word, titleOf(m), nameOf(firstOf(past, m)), clip(oneLine(m.AlertID), 60))
 	return d.mailer.deliver(ctx, w.Mail, letter, m)
+}
+
+// drillTag begins the subject of a drill.
+func drillTag(m alert.Message) string {
+	if m.Drill {
+		return "[DRILL]"
+	}
+	return ""
 }
