@@ -36,9 +36,6 @@ func (c *Collector) drawOfficial(now time.Time) {
 		if !a.Checked.IsZero() {
 			v.Age = now.Sub(a.Checked)
 		}
-		if a.State == official.Quiet {
-			v.Title = "nothing is posted"
-		}
 		c.telemetry.put(influx.AppendOfficial(nil, v))
 	}
 	for _, f := range c.officials.book.Feeds(now) {
@@ -55,6 +52,8 @@ func officialState(s official.State) influx.OfficialState {
 	switch s {
 	case official.OK:
 		return influx.OfficialOK
+	case official.Quiet:
+		return influx.OfficialQuiet
 	case official.Maintenance:
 		return influx.OfficialMaintenance
 	case official.Degraded:

@@ -18,9 +18,9 @@ func toldProvider(w *world) told {
 				"pregion=westeurope provider=azure: 11:50-11:57=0 11:58-12:00=4",
 			}),
 			"What the cloud said/A": both([]string{
-				"feed=aws provider=aws: 11:50-12:00=2",
-				"feed=azure-rss provider=azure: 11:50-11:58=1 11:59-12:00=4",
-			}, []string{"feed=azure-rss provider=azure: 11:50-11:58=1 11:59-12:00=4"}),
+				"pregion=eu-west-1 provider=aws service=s3: 11:50-12:00=2",
+				"pregion=westeurope provider=azure service=front-door: 11:50-11:58=1 11:59-12:00=4",
+			}, []string{"pregion=westeurope provider=azure service=front-door: 11:50-11:58=1 11:59-12:00=4"}),
 			"Availability by region in the time shown/A": both([]string{
 				"pregion= provider=m365 mean=100",
 				"pregion=eu-west-1 provider=aws mean=94.444",

@@ -138,14 +138,14 @@ func (w *world) incidents() {
 // can read what AWS says, nobody reads Microsoft 365.
 func (w *world) officials() {
 	for n := range 20 {
-		azure := influx.Official{Time: w.ago(n), Provider: "azure", Feed: "azure-rss", State: influx.OfficialQuiet}
+		azure := influx.Official{Time: w.ago(n), Provider: "azure", Service: "front-door", Region: "westeurope", State: influx.OfficialQuiet}
 		if n < 2 {
 			azure.State = influx.OfficialDegraded
 		}
 		w.lines = influx.AppendOfficial(w.lines, azure)
-		w.lines = influx.AppendOfficial(w.lines, influx.Official{Time: w.ago(n), Provider: "aws", Feed: "aws", State: influx.OfficialUnknown, Why: "no answer in time", Age: -1})
+		w.lines = influx.AppendOfficial(w.lines, influx.Official{Time: w.ago(n), Provider: "aws", Service: "s3", Region: "eu-west-1", State: influx.OfficialUnknown, Age: -1})
 	}
-	post := influx.Notice{Posted: w.ago(2), ID: "N1", Provider: "azure", About: "azure front-door westeurope", State: influx.OfficialDegraded,
+	post := influx.Notice{Posted: w.ago(2), ID: "N1", Provider: "azure", Service: "front-door", Region: "westeurope", State: influx.OfficialDegraded,
 		Title: "Front Door: errors", URL: "https://status.example/N1"}
 	old := influx.Notice{Posted: w.ago(400), ID: "N0", Provider: "aws", State: influx.OfficialDown, Title: "S3", End: w.ago(380)}
 	w.lines = influx.AppendNotice(influx.AppendNotice(w.lines, post), old)

@@ -1,9 +1,6 @@
 package influx
 
-import (
-	"cmp"
-	"time"
-)
+import "time"
 
 // Collector is a point of measurement `collector`: how the Picket server itself is.
 // It has no tags: there is one. Counters count since it started, or since its data
@@ -106,11 +103,11 @@ func AppendLetter(dst []byte, v Letter) []byte {
 // Official is a point of measurement `official`: what a provider's own status feed
 // said when it was last read, drawn every 30 s like a verdict.
 type Official struct {
-	Time           time.Time
-	Provider, Feed string // a provider may have several feeds
-	State          OfficialState
-	Why            string        // why nothing is known
-	Age            time.Duration // since it was last read and understood; negative: never
+	Time                      time.Time
+	Provider, Service, Region string
+	State                     OfficialState
+	Title, URL                string        // of its worst notice
+	Age                       time.Duration // since it was last read and understood; negative: never
 }
 
 // OfficialState is what a provider says of itself. The numbers are stored.
@@ -130,11 +127,13 @@ const (
 // AppendOfficial appends the line of v to dst.
 func AppendOfficial(dst []byte, v Official) []byte {
 	dst = append(dst, "official"...)
-	dst = appendTag(dst, "feed", v.Feed)
+	dst = appendTag(dst, "pregion", v.Region)
 	dst = appendTag(dst, "provider", v.Provider)
+	dst = appendTag(dst, "service", v.Service)
 	fields := len(dst)
 	dst = appendInt(dst, "state", int64(v.State))
-	dst = appendString(dst, "why", v.Why)
+	dst = appendString(dst, "title", v.Title)
+	dst = appendString(dst, "url", v.URL)
 	if v.Age >= 0 {
 		dst = appendFloat(dst, "age_s", v.Age.Seconds())
 	}
@@ -144,12 +143,12 @@ func AppendOfficial(dst []byte, v Official) []byte {
 // Notice is a point of measurement `notice`: something that a provider posted. It
 // is written again, on the same timestamp, when it changes.
 type Notice struct {
-	Posted       time.Time // the timestamp
-	ID, Provider string    // the only tags
-	About        string    // what it concerns, for people; "" it does not say
-	State        OfficialState
-	Title, URL   string
-	End          time.Time // zero: not over
+	Posted          time.Time // the timestamp
+	ID, Provider    string    // the only tags
+	Service, Region string    // "" it is about several, or does not say
+	State           OfficialState
+	Title, URL      string
+	End             time.Time // zero: not over
 }
 
 // AppendNotice appends the line of v to dst.
@@ -160,7 +159,15 @@ func AppendNotice(dst []byte, v Notice) []byte {
 	fields := len(dst)
 	dst = appendInt(dst, "state", int64(v.State))
 	dst = appendString(dst, "title", v.Title)
-	dst = appendString(dst, "about", cmp.Or(v.About, v.Provider))
+	about := v.Provider
+	for _, part := range []string{v.Service, v.Region} {
+		if part != "" {
+			about += " " + part
+		}
+	}
+	dst = appendString(dst, "about", about) // for people
+	dst = appendString(dst, "service", v.Service)
+	dst = appendString(dst, "pregion", v.Region)
 	dst = appendString(dst, "url", v.URL)
 	if !v.End.IsZero() {
 		dst = appendInt(dst, "end_ms", v.End.UnixMilli())

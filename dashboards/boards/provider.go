@@ -4,7 +4,7 @@ import "picket/dashboards/grafana"
 
 const (
 	judgedHere = judged + ofService
-	officialAt = `FROM "official" WHERE $timeFilter AND "provider" =~ /^$provider$/`
+	officialAt = `FROM "official" WHERE $timeFilter AND "provider" =~ /^$provider$/` + ofService
 )
 
 // provider answers how a cloud is doing, and how honest its status page is.
@@ -17,7 +17,7 @@ func provider() board {
 				grafana.Rows(`SELECT sum("down") AS "down" FROM (SELECT floor((last("state") + 1) / 4) AS "down" `+judgedHere+by("provider", "pregion", "target")+`)`)).
 				Size(6, 4).Newest(present).Steps(anyBad()).Filled(),
 			grafana.Stat("It says of itself, now", "The worst state that the cloud's own status page shows. \"Not known\" is a page that could not be read or understood, or that nobody reads; \"nothing posted\" is a feed that tells of trouble only. Neither is the same as well.", "short",
-				grafana.Rows(`SELECT max("state") AS "state" FROM (SELECT last("state") AS "state" `+officialAt+by("provider", "feed")+`)`)).
+				grafana.Rows(`SELECT max("state") AS "state" FROM (SELECT last("state") AS "state" `+officialAt+by("provider", "service", "pregion")+`)`)).
 				Size(6, 4).Newest(lately).Words(admitted()).Filled().Empty("○ not known"),
 			grafana.Stat("Our lead", "Median time by which the cloud admitted an outage later than Picket had found it, over the incidents in the time shown that it admitted at all. Below zero: it was first.", "s",
 				grafana.Rows(`SELECT median("ack_lag_s") AS "lead" `+ownIncidents)).
@@ -29,7 +29,7 @@ func provider() board {
 				grafana.Lines("$tag_provider $tag_pregion", `SELECT max("state") `+judgedHere+over("provider", "pregion"))).
 				Size(24, 7).Every("1m").Words(states("○ not watched")),
 			grafana.Timeline("What the cloud said", "The worst state on the cloud's own status page over time, as it was read then. A gap means that it was not read.", "short",
-				grafana.Lines("$tag_provider ($tag_feed)", `SELECT max("state") `+officialAt+over("provider", "feed"))).
+				grafana.Lines("$tag_provider $tag_service $tag_pregion", `SELECT max("state") `+officialAt+over("provider", "service", "pregion"))).
 				Size(24, 7).Every("1m").Words(admitted()),
 			grafana.Bars("Availability by region in the time shown", "Share of the 30 second judgements that were good. Unknown and maintenance count neither way.", "percent",
 				grafana.Lines("$tag_provider $tag_pregion", `SELECT mean("good") * 100 `+judgedHere+by("provider", "pregion"))).
