@@ -31,6 +31,7 @@ type alerts struct {
 	look    lookout       // used by run alone
 	people  *people
 
+	health *health
 	book   *independence.Book
 	relook chan struct{} // what routes rely on is to be looked up; has room for one, never closed
 	// official is what the provider says of an incident; nil: nobody reads it.
@@ -58,16 +59,17 @@ func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger)
 	a := &alerts{
 		store:   s,
 		channel: deliverer,
-		sender:  alert.NewSender(alert.Options{Routes: deliveryRoutes(file), Deliver: deliverer.Deliver, Outbox: outbox{s}, Log: log}),
 		log:     log,
 		page:    page,
 		wake:    make(chan struct{}, 1),
 		relook:  make(chan struct{}, 1),
 		current: file,
+		health:  newHealth(),
 		pending: map[string]detect.Incident{},
 		gold:    file.Gold,
 	}
 	a.people = newPeople(s, a.reconsider, log)
+	a.sender = alert.NewSender(alert.Options{Routes: deliveryRoutes(file), Deliver: a.deliver, Outbox: outbox{s}, Log: log})
 	a.book = independence.NewBook(independence.Options{Asker: asker{a.inForce}})
 	a.planner = alert.NewPlanner(alert.PlannerOptions{Routes: a.routes(file), Words: a.words(file),
 		Beside: func(i *detect.Incident) alert.Beside { return a.beside(context.Background(), i) }})

@@ -246,6 +246,7 @@ func (c *Collector) Run(ctx context.Context) error {
 	g.Go(func() error { return ended(ctx, c.alerts.sender.Run(ctx)) })
 	g.Go(func() error { c.alerts.keepReliances(ctx); return nil })
 	g.Go(func() error { return ended(ctx, c.alerts.channel.Run(ctx)) })
+	g.Go(func() error { c.alerts.keepHealth(ctx); return nil })
 	g.Go(func() error { c.keepFleet(ctx); return nil })
 	g.Go(func() error { c.where.run(ctx); return nil })
 	g.Go(func() error { c.wan.Run(ctx); return nil })

@@ -75,7 +75,9 @@ func (s source) TestAlerts(ctx context.Context, by, route string) ([]web.Deliver
 			begun := time.Now()
 			err := s.c.alerts.sender.Test(ctx, r.Name)
 			all[k] = web.Delivery{Route: r.Name, Way: r.Way, To: r.To, OK: err == nil, Took: time.Since(begun)}
-			if err != nil {
+			if err == nil {
+				s.c.alerts.tested(ctx, r.Name, begun)
+			} else {
 				all[k].Why, all[k].Fix = plainly(err), channel.Remedy(err)
 			}
 			return nil

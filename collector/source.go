@@ -66,6 +66,9 @@ func (s source) Status(ctx context.Context) (web.Status, error) {
 		return st, err
 	}
 	st.Alerts.Waiting, st.Alerts.Sent, st.Alerts.Dead, st.Alerts.Recorded = n.Waiting, n.Sent, n.Dead, n.Recorded
+	if st.Alerts.ByRoute, err = c.alerts.byRoute(ctx); err != nil {
+		return st, err
+	}
 	if c.influx != nil {
 		stats := c.influx.Stats()
 		trouble := c.ingest.troubles()[web.SinkInflux]
@@ -204,15 +207,7 @@ func (s source) Told(ctx context.Context, incident string) ([]web.Letter, error)
 	if err != nil {
 		return nil, err
 	}
-	words := letterStates()
-	list := make([]web.Letter, len(all))
-	for i, m := range all {
-		list[i] = web.Letter{At: m.Created, Route: m.Route, Event: m.Event, State: words[m.State]}
-		if m.State == store.MessageSent {
-			list[i].Sent = m.Done
-		}
-	}
-	return list, nil
+	return letters(all), nil
 }
 
 // servePages serves the page and the operator's socket until ctx ends.

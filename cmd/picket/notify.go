@@ -15,7 +15,7 @@ import (
 
 // notifyCommand is whom Picket tells, and whether that works.
 func notifyCommand() *cobra.Command {
-	return group("notify", "Whom Picket tells, and whether it arrives", notifyTestCommand(), notifyRoutesCommand(), notifyExplainCommand(), notifyShadowCommand())
+	return group("notify", "Whom Picket tells, and whether it arrives", notifyTestCommand(), notifyRoutesCommand(), notifyReceiptsCommand(), notifyExplainCommand(), notifyShadowCommand())
 }
 
 func notifyTestCommand() *cobra.Command {
@@ -130,4 +130,49 @@ func after(d time.Duration) string {
 		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
+}
+
+func notifyReceiptsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "receipts",
+		Short: "List whom Picket told of what, and whether it arrived",
+		Long: "Lists the newest messages of all routes, or with --incident all of one incident:\n" +
+			"when each was written, when it arrived and how long that took, how often it was\n" +
+			"tried in vain and what the last failure was. Tests and messages about routes\n" +
+			"that fail are among them.",
+		Args: cobra.NoArgs,
+	}
+	data := dataFlag(cmd)
+	incident := cmd.Flags().String("incident", "", "only of the incident with this `id`")
+	asJSON := cmd.Flags().Bool("json", false, "print one JSON object")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		all, err := collector.DialOperator(*data).Receipts(cmd.Context(), *incident)
+		if err != nil {
+			return explain(*data, "read the receipts", err)
+		}
+		if *asJSON {
+			return printJSON(cmd.OutOrStdout(), struct {
+				Schema string       `json:"schema"`
+				Data   []web.Letter `json:"data"`
+			}{"picket.alert_receipts/v1", all})
+		}
+		return printReceipts(cmd.OutOrStdout(), all)
+	}
+	return cmd
+}
+
+func printReceipts(out io.Writer, all []web.Letter) error {
+	if len(all) == 0 {
+		fmt.Fprintln(out, "Nobody was told of anything yet.")
+		return nil
+	}
+	t := newTable(out, "WRITTEN (UTC)", "ABOUT", "ROUTE", "WHAT", "STATE", "TOOK", "FAILED TRIES", "LAST FAILURE")
+	for _, l := range all {
+		took := ""
+		if !l.Sent.IsZero() {
+			took = fmt.Sprintf("%.1f s", l.Took.Seconds())
+		}
+		t.row(l.At.UTC().Format("2006-01-02 15:04:05"), l.Incident, l.Route, l.Event, l.State, took, fmt.Sprint(l.Tries), oneLine(l.Why))
+	}
+	return t.Flush()
 }

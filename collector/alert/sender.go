@@ -195,7 +195,7 @@ func (s *Sender) buryOrphans(ctx context.Context) {
 		var letters []Letter
 		letters, err = s.o.Outbox.Due(ctx, name, time.Now().Add(2*giveUpAfter), maxWaiting)
 		for _, l := range letters {
-			s.note(ctx, l, s.o.Outbox.Failed(ctx, l.ID, time.Now(), "the route is no longer configured", true))
+			s.note(ctx, l, s.o.Outbox.Failed(ctx, l.ID, time.Now(), RouteGone, true))
 		}
 	}
 	if err != nil && ctx.Err() == nil {
@@ -302,3 +302,6 @@ func (s *Sender) note(ctx context.Context, l Letter, err error) {
 		s.o.Log.Error("alert outbox", "key", l.ID, "err", err)
 	}
 }
+
+// RouteGone is why the messages to a route that is no longer configured were given up.
+const RouteGone = "the route is no longer configured"

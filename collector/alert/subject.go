@@ -24,6 +24,7 @@ const (
 	tagMerged = "MERGED" // goes on in another incident
 	tagClosed = "CLOSED" // no longer watched: nobody knows how it is
 	tagTest   = "TEST"   // nothing has happened
+	tagRoute  = "ROUTE"  // one of our own ways of telling people fails
 )
 
 // tag is how the subject of a letter begins.

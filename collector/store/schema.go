@@ -11,7 +11,7 @@ const applicationID = 0x506b7431
 
 // migrations[i] brings a database from format i to format i+1. Never edit a
 // step that was released; add one at the end.
-var migrations = []string{format1, format2, format3, formatPresence, formatPeople, formatDrills, formatRecords, formatOutbox}
+var migrations = []string{format1, format2, format3, formatPresence, formatPeople, formatDrills, formatRecords, formatOutbox, formatReceipts}
 
 const format1 = `
 CREATE TABLE clients (

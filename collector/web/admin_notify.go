@@ -19,6 +19,9 @@ type Notifier interface {
 	// TestAlerts delivers a test message on one route, or on all of them if route
 	// is "", and says how each went. by stands in the audit trail.
 	TestAlerts(ctx context.Context, by, route string) ([]Delivery, error)
+	// Receipts lists what became of messages, the newest first: about one incident,
+	// or the last few hundred if incident is "".
+	Receipts(ctx context.Context, incident string) ([]Letter, error)
 }
 
 // AlertRoute is whom Picket tells of what. It holds no secret: of a webhook's
@@ -54,10 +57,15 @@ type TestRequest struct {
 // registerNotify registers
 //
 //	GET  /notify/routes               -> []AlertRoute
+//	GET  /notify/receipts?incident=ID -> []Letter
 //	POST /notify/test  TestRequest    -> []Delivery
 func (a api) registerNotify(mux *http.ServeMux, n Notifier) {
 	mux.HandleFunc("GET /notify/routes", a.answer("alert_routes", func(*http.Request) (any, error) {
 		return list(n.AlertRoutes()), nil
+	}))
+	mux.HandleFunc("GET /notify/receipts", a.answer("alert_receipts", func(r *http.Request) (any, error) {
+		all, err := n.Receipts(r.Context(), r.URL.Query().Get("incident"))
+		return list(all), err
 	}))
 	mux.HandleFunc("POST /notify/test", func(w http.ResponseWriter, r *http.Request) {
 		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(notifyWithin + answerTimeout)); err != nil {

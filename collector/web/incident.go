@@ -42,6 +42,7 @@ type incidentView struct {
 	Moments  []happening
 	Official *officialLine // what the provider says; nil: nobody would speak of it
 	Refresh  int           // seconds after which an open incident is fetched anew; 0 never
+	Letters  []Letter
 	handledView
 }
 
@@ -93,6 +94,7 @@ func (s *Server) incidentPage(w http.ResponseWriter, r *http.Request) {
 	}
 	v.Official = said.says(v.Now, i, publisher(i, src.Provider))
 	v.Moments = timeline(v.Now, i, letters, said, publisher(i, src.Provider))
+	v.Letters = letters
 	v.Delays = delays(i)
 	v.Layers = layers(i)
 	v.Cause = causeClause(i.Cause)

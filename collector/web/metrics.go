@@ -23,6 +23,7 @@ type exporter struct {
 	now    func() time.Time
 
 	up, ready, frozen, rounds, sites, isps, agents, targets, incidents *prometheus.Desc
+	letters, failing, took                                             *prometheus.Desc
 	results, lost, alerts, influx, points, started, config             *prometheus.Desc
 }
 
@@ -46,6 +47,9 @@ func newRegistry(source Source, now func() time.Time) (*prometheus.Registry, err
 		results:   d("results_total", "Distinct results taken."),
 		lost:      d("results_lost_total", "Results that never came, by reason.", "reason"),
 		alerts:    d("alert_letters", "Alert letters by what became of them.", "state"),
+		letters:   d("route_letters", "Alert letters of each route by what became of them.", "route", "state"),
+		failing:   d("route_failing", "1 if the alert route has delivered nothing for long.", "route"),
+		took:      d("route_latency_seconds", "Time from the decision to the receipt of alert letters, by route.", "route"),
 		influx:    d("influx_up", "1 if the last write to InfluxDB was acknowledged."),
 		points:    d("influx_points_total", "Points handed to InfluxDB, by what became of them.", "result"),
 	}
@@ -61,7 +65,7 @@ func metricsHandler(r *prometheus.Registry) http.Handler {
 // Describe implements prometheus.Collector.
 func (e *exporter) Describe(c chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{e.up, e.started, e.config, e.ready, e.frozen, e.rounds, e.sites, e.isps, e.agents, e.targets,
-		e.incidents, e.results, e.lost, e.alerts, e.influx, e.points} {
+		e.incidents, e.results, e.lost, e.alerts, e.letters, e.failing, e.took, e.influx, e.points} {
 		c <- d
 	}
 }
@@ -95,6 +99,15 @@ func (e *exporter) Collect(c chan<- prometheus.Metric) {
 	gauge(e.alerts, float64(st.Alerts.Sent), "sent")
 	gauge(e.alerts, float64(st.Alerts.Dead), "given_up")
 	gauge(e.alerts, float64(st.Alerts.Recorded), "recorded")
+	for _, r := range st.Alerts.ByRoute { // at most as many as the configuration has
+		gauge(e.letters, float64(r.Sent), r.Name, "sent")
+		gauge(e.letters, float64(r.Waiting), r.Name, "waiting")
+		gauge(e.letters, float64(r.Dead), r.Name, "given_up")
+		gauge(e.failing, float64(btoi(!r.Failing.IsZero())), r.Name)
+		if r.Took.UpTo != nil {
+			c <- prometheus.MustNewConstHistogram(e.took, r.Took.Count, r.Took.Sum, r.Took.UpTo, r.Name)
+		}
+	}
 	if st.Influx != nil {
 		gauge(e.influx, float64(btoi(st.Influx.OK)))
 		counter(e.points, st.Influx.Points, "acknowledged")

@@ -341,6 +341,8 @@ func (s *scene) Explain(context.Context, string, string) (Explanation, error) {
 	return Explanation{}, s.err
 }
 func (s *scene) Shadowed(context.Context, time.Time) ([]ShadowLetter, error) { return nil, s.err }
+func (s *scene) Receipts(context.Context, string) ([]Letter, error)          { return nil, nil }
+
 func (s *scene) TestAlerts(context.Context, string, string) ([]Delivery, error) {
 	return nil, s.err
 }

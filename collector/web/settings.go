@@ -49,6 +49,7 @@ func (s *Server) settingsRoutes(mux *http.ServeMux) {
 	manage("GET /settings/tokens", s.tokensPage)
 	manage("POST /settings/tokens", s.createAPIToken)
 	manage("POST /settings/tokens/{id}/revoke", s.revokeAPIToken)
+	mux.HandleFunc("GET /settings/routes", s.may(access.Probe, s.routesPage))
 	manage("GET /settings/audit", s.auditPage)
 }
 

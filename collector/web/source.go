@@ -127,6 +127,11 @@ type Letter struct {
 	Event string    `json:"event"` // opened, updated, resolved
 	State string    `json:"state"` // waiting, sent, given up
 	Sent  time.Time `json:"sent,omitzero"`
+
+	Incident string        `json:"incident,omitempty"`
+	Took     time.Duration `json:"took_ns,omitempty"` // from writing to delivery
+	Tries    int           `json:"tries"`             // that failed
+	Why      string        `json:"why,omitempty"`     // what the last failed one met
 }
 
 // Actions is what people may do on the page beside looking. by stands in the
@@ -191,6 +196,8 @@ type Alerts struct {
 	Dead    uint64 `json:"dead"` // given up
 	// Recorded were written down and never sent: the alerts of shadow mode.
 	Recorded uint64 `json:"recorded,omitempty"`
+	// ByRoute is what became of each route's, in the order of the configuration.
+	ByRoute []RouteReceipts `json:"by_route,omitempty"`
 }
 
 // Agent is an enrolled agent.

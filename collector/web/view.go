@@ -156,6 +156,7 @@ func notices(now time.Time, f facts) (list []string) {
 		}
 		list = append(list, text)
 	}
+	list = append(list, failingRoutes(now, f.status.Alerts.ByRoute)...)
 	if f.snap.Frozen {
 		list = append(list, "many sites have lost contact at the same time, so nothing new is called confirmed.")
 	}
