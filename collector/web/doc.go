@@ -41,6 +41,16 @@
 // is links with or without JavaScript; with it, it is one stop for the Tab key
 // with arrows inside.
 //
+// # What people do
+//
+// An incident is taken on, and alerts are silenced, by a form behind the log-in
+// and by nothing else: the link in an alert opens a page, because mail filters
+// and chat clients follow links. An API token does neither, since response times
+// are made of what people did. What somebody may not see is not there (404), what
+// they may not do is refused (403). A viewer sees that somebody is on it and when
+// its own people were told; who that was, what was noted and what is silenced
+// are the operators' business.
+//
 // # Fresh and stale
 //
 // Without JavaScript Now and open incidents reload themselves. With it (page.js,
