@@ -30,8 +30,8 @@ type AlertRoute struct {
 	Name          string        `json:"name"`
 	Class         string        `json:"class"`            // page, chat, ticket, client
 	Shadow        bool          `json:"shadow,omitempty"` // what it would be told is written down and not sent
-	Way           string        `json:"way"`              // webhook, mail; none
-	To            []string      `json:"to"`               // host of the webhook, or the mail addresses
+	Way           string        `json:"way"`              // webhook, mail, slack, ...; none
+	To            []string      `json:"to"`               // host or service, or the mail addresses
 	Kinds         string        `json:"kinds"`
 	MinConfidence string        `json:"min_confidence"`
 	Delay         time.Duration `json:"delay_ns"`
