@@ -15,7 +15,7 @@ import (
 
 // notifyCommand is whom Picket tells, and whether that works.
 func notifyCommand() *cobra.Command {
-	return group("notify", "Whom Picket tells, and whether it arrives", notifyTestCommand(), notifyRoutesCommand(), notifyReceiptsCommand(), notifyExplainCommand(), notifyShadowCommand())
+	return group("notify", "Whom Picket tells, and whether it arrives", notifyTestCommand(), notifyRoutesCommand(), notifyReceiptsCommand(), notifyExplainCommand(), notifyShadowCommand(), notifyPreviewCommand())
 }
 
 func notifyTestCommand() *cobra.Command {

@@ -70,7 +70,7 @@ func incidentCommand() *cobra.Command {
 		}
 		return printIncident(cmd.OutOrStdout(), i)
 	}
-	return group("incident", "What is and was wrong, and who is on it", list, show, ackCommand())
+	return group("incident", "What is and was wrong, and who is on it", list, show, ackCommand(), noticeCommand())
 }
 
 func statusCommand() *cobra.Command {

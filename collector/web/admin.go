@@ -44,6 +44,7 @@ func NewAdmin(a Admin, k *access.Keeper, log *slog.Logger) http.Handler {
 	out.registerConfig(mux, a)
 	out.registerNotify(mux, a)
 	out.registerExplain(mux, a)
+	out.registerWords(mux, a, a)
 	out.registerDriller(mux, a)
 	out.registerHandling(mux, a)
 	out.registerBackup(mux, a)

@@ -40,10 +40,11 @@ var forms = map[string]url.Values{
 	"/fleet/agents/a1/revoke": {},
 	"/check":                  {"target": {"aurora-web-east"}},
 
-	"/incidents/01KGF3M8Q2/ack":   {"note": {"mine"}},
-	"/incidents/01KGF3M8Q2/judge": {"verdict": {"noise"}},
-	"/silences":                   {"provider": {"*"}, "comment": {"quiet"}, "lasts": {"30d"}},
-	"/silences/sil1/end":          {},
+	"/incidents/01KGF3M8Q2/ack":    {"note": {"mine"}},
+	"/incidents/01KGF3M8Q2/judge":  {"verdict": {"noise"}},
+	"/incidents/01KGF3M8Q2/notice": {"client": {"acme"}},
+	"/silences":                    {"provider": {"*"}, "comment": {"quiet"}, "lasts": {"30d"}},
+	"/silences/sil1/end":           {},
 }
 
 // harmed says what changed since the log-ins.

@@ -184,6 +184,7 @@ func (s *Server) lookRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /incidents/{id}", s.incidentPage)
 	mux.HandleFunc("GET /events", s.events)
 	s.handlingRoutes(mux)
+	s.noticeRoutes(mux)
 }
 
 // page answers /.

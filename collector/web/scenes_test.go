@@ -9,6 +9,7 @@ import (
 
 	"picket/collector/access"
 	"picket/collector/alert"
+	"picket/collector/alert/notice"
 	"picket/collector/detect"
 	"picket/collector/inquiry"
 )
@@ -105,6 +106,15 @@ func (s *scene) AddSilence(_ context.Context, by string, r SilenceRequest) (aler
 	}
 	s.did = append(s.did, by+" silences "+mutes(x)+" for "+r.For.String())
 	return x, s.err
+}
+func (s *scene) DraftNotice(_ context.Context, i detect.Incident, client, language string) (notice.Draft, error) {
+	return notice.Write(language, notice.Facts{Incident: &i, Client: client, Provider: s.Provider, Now: noon})
+}
+func (s *scene) NoteNotice(ctx context.Context, by, incident, client string) error {
+	return s.do(ctx, incident, by+" told "+client+" of "+incident)
+}
+func (s *scene) PreviewAlert(_ context.Context, r PreviewRequest) (Preview, error) {
+	return Preview{Way: "mail", Message: alert.Message{Subject: "[DOWN] " + r.Incident + r.Example, Text: r.Route}}, s.err
 }
 func (s *scene) EndSilence(_ context.Context, by, id string) error {
 	if id != "sil1" {

@@ -151,6 +151,7 @@ type Actions interface {
 	Approvals
 	Driller
 	Handlers
+	Notices
 }
 
 // TokenState is what became of a join token.
@@ -295,6 +296,7 @@ type Admin interface {
 	Configurer
 	Notifier
 	Explainer
+	Previewer
 }
 
 // ErrNotFound marks an unknown id.
