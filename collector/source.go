@@ -147,6 +147,19 @@ func (s source) Unready(context.Context) []web.Unready {
 	return list
 }
 
+// plannedShown is how far ahead planned work is shown.
+const plannedShown = 7 * 24 * time.Hour
+
+// Planned is the planned work of now and of the next week.
+func (s source) Planned() []web.Planned {
+	now := time.Now()
+	var list []web.Planned
+	for _, m := range s.c.file().Planned(now, now.Add(plannedShown)) {
+		list = append(list, web.Planned{From: m.From, To: m.To, Provider: m.Provider, Service: m.Service, Region: m.Region, Target: m.Target, Client: m.Client, Site: m.Site, Note: m.Note})
+	}
+	return list
+}
+
 func (s source) Provider(id string) string { return s.c.file().ProviderName(id) }
 
 // Revoke ends an agent's membership: first for ever, then at once.

@@ -25,6 +25,7 @@ type troubled struct {
 func (troubled) Snapshot() detect.Snapshot                                       { return detect.Snapshot{} }
 func (troubled) Status(context.Context) (web.Status, error)                      { return web.Status{}, nil }
 func (t troubled) Unready(ctx context.Context) []web.Unready                     { return t.of.Unready(ctx) }
+func (troubled) Planned() []web.Planned                                          { return nil }
 func (troubled) Drill() *web.Drill                                               { return nil }
 func (troubled) Provider(id string) string                                       { return id }
 func (troubled) Incidents(context.Context, bool, int) ([]detect.Incident, error) { return nil, nil }

@@ -125,13 +125,13 @@ func TestACellCountsWhatItComesFrom(t *testing.T) {
 		{[]detect.Verdict{own}, "2 of 2 fail"}, {[]detect.Verdict{well, own}, "2 of 2 fail"}, {[]detect.Verdict{own, all, well}, "1 of 9 fail"},
 		{nil, "2 sites, 1 ISP"}, // of a target that the reader may not see
 	} {
-		_, rows := matrix(noon, detect.Snapshot{Cells: []detect.Cell{cell}, Verdicts: c.verdicts}, strings.ToUpper)
+		_, rows := matrix(noon, detect.Snapshot{Cells: []detect.Cell{cell}, Verdicts: c.verdicts}, nil, strings.ToUpper)
 		if got := rows[0].Cells[0]; got.Counts != c.want || got.State != "down" {
 			t.Errorf("%s %q, want %q", got.State, got.Counts, c.want)
 		}
 	}
 	cell.Sites, cell.Networks, cell.Incident, all.Sites, all.DownSites, all.Incident = 0, 0, "i1", 0, 0, "i1"
-	_, rows := matrix(noon, detect.Snapshot{Cells: []detect.Cell{cell}, Verdicts: []detect.Verdict{all}}, strings.ToUpper)
+	_, rows := matrix(noon, detect.Snapshot{Cells: []detect.Cell{cell}, Verdicts: []detect.Verdict{all}}, nil, strings.ToUpper)
 	if got := rows[0].Cells[0]; got.State != "no-data" || got.Counts != "not over yet" || got.Link != "/incidents/i1" {
 		t.Errorf("an outage that nobody sees now: %+v", got)
 	}

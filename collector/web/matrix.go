@@ -33,7 +33,7 @@ type cell struct {
 // regions of several clouds rarely have names in common, and then every cell
 // names its own. Providers with trouble come first, and so do the cells with
 // trouble of a row without columns; else the order never changes.
-func matrix(now time.Time, s detect.Snapshot, provider func(string) string) (columns []string, rows []row) {
+func matrix(now time.Time, s detect.Snapshot, planned []Planned, provider func(string) string) (columns []string, rows []row) {
 	byProvider := map[string][]detect.Cell{}
 	var order []string
 	regions := map[string]bool{}
@@ -66,6 +66,10 @@ func matrix(now time.Time, s detect.Snapshot, provider func(string) string) (col
 		}
 		for _, c := range cells {
 			one := field(now, r.Name, c, cause(c, behind[[2]string{c.Provider, c.Region}]))
+			if workedOn(now, planned, c) {
+				one.State, one.Word, one.Counts = "planned", stateWord("planned"), stateWord("planned")
+				one.Glyph, one.Label = glyph("planned"), r.Name+", "+one.Region+": "+one.Word
+			}
 			if k := slices.Index(columns, one.Region); k >= 0 {
 				r.Cells[k] = one
 			} else {

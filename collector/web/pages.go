@@ -213,7 +213,7 @@ func (s *Server) view(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	return build(fr, facts{snap, st, all, src.Unready(ctx), src.Provider, said}), nil
+	return build(fr, facts{snap, st, all, src.Unready(ctx), src.Provider, said, src.Planned()}), nil
 }
 
 // lost answers for every path that nobody else does: with a page to a browser,

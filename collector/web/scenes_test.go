@@ -41,6 +41,7 @@ type scene struct {
 	lines    []LineTime
 
 	drills   []Drill
+	planned  []Planned
 	played   DrillRequest
 	handling map[string]Handling
 	silences []alert.Silence
@@ -162,6 +163,7 @@ func (s *scene) Revoke(_ context.Context, _, id string) error {
 	s.revoked = id
 	return nil
 }
+func (s *scene) Planned() []Planned { return s.planned }
 func (s *scene) Drill() *Drill {
 	if len(s.drills) > 0 && s.drills[0].On() {
 		return &s.drills[0]

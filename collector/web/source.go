@@ -36,6 +36,8 @@ type Source interface {
 	Latest(target string) []Latest
 	// History returns what was seen of a target, oldest first, at most a few hundred points per region.
 	History(ctx context.Context, q HistoryQuery) ([]Point, error)
+	// Planned is the planned work of now and of the next week, the first one first.
+	Planned() []Planned
 	// Drill is the drill that is on; nil: none.
 	Drill() *Drill
 	// Drills is what was played, the newest first, at most limit, and what can be.

@@ -34,7 +34,8 @@ type targetView struct {
 	Past     pastView
 	FirstIn  string // when the first results may be here; "" if some are
 	NoAgents bool
-	CertEnds string // the first certificate to end; "" if none ends soon
+	Planned  []plannedLine // of it, now
+	CertEnds string        // the first certificate to end; "" if none ends soon
 }
 
 // seenLine is what one site sees of a target now.
@@ -71,6 +72,8 @@ func (s *Server) targetPage(w http.ResponseWriter, r *http.Request) {
 	v.Line = s.targetLine(src, t, byTarget(snap)[id])
 	v.Seen, v.Scale = seenBy(v.Now, t, src.Latest(id))
 	v.Verdict = targetSentence(t, v.Line, v.Seen)
+	on := keep(src.Planned(), func(p Planned) bool { return p.on(v.Now) && p.of(t) })
+	v.Planned, _ = plannedLines(v.Now, on, src.Provider)
 	v.CertEnds = soonestEnd(v.Seen)
 	v.MoreSeen = max(0, len(v.Seen)-maxSeen)
 	v.Seen = v.Seen[:len(v.Seen)-v.MoreSeen]

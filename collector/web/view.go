@@ -36,6 +36,8 @@ type view struct {
 	Open      []incidentLine
 	Recent    []incidentLine
 	Drills    []incidentLine // open, and played
+	Planned   []plannedLine
+	MorePlans int // windows that are not listed
 	Fleet     []fact
 	Sites     []siteLine // that need attention
 	MoreSites int        // that do too
@@ -78,6 +80,8 @@ func glyph(state string) string {
 		return "■"
 	case "disputed":
 		return "◇"
+	case "planned":
+		return "▨"
 	}
 	return "○"
 }
@@ -90,6 +94,8 @@ func stateWord(state string) string {
 		return "mixed results"
 	case "no-data":
 		return "no data"
+	case "planned":
+		return "planned work"
 	}
 	return state
 }
@@ -102,14 +108,16 @@ type facts struct {
 	unready  []Unready
 	provider func(string) string
 	official map[string]*officialLine // by incident
+	planned  []Planned
 }
 
 // build makes the view of f.
 func build(fr frame, f facts) view {
 	now, s := fr.Now, f.snap
-	v := view{frame: fr, Verdict: Sentence(s, f.provider), Newest: newest(s), Notices: notices(now, f), SeenFrom: seenFrom(s.Sites)}
+	v := view{frame: fr, Verdict: Sentence(beside(now, f.planned, s), f.provider), Newest: newest(s), Notices: notices(now, f), SeenFrom: seenFrom(s.Sites)}
 	v.Title, v.Active = v.Verdict.Text, "now"
-	v.Columns, v.Rows = matrix(now, s, f.provider)
+	v.Columns, v.Rows = matrix(now, s, f.planned, f.provider)
+	v.Planned, v.MorePlans = plannedLines(now, f.planned, f.provider)
 	open := byUrgency(s.Open)
 	for _, i := range open {
 		v.Open = append(v.Open, line(now, i))
