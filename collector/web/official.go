@@ -154,10 +154,14 @@ func (a api) official(ctx context.Context, src Source, i detect.Incident) (*Offi
 
 // publisher is whose status page would speak of an incident.
 func publisher(i detect.Incident, provider func(string) string) string {
+	who := provider(i.Provider)
 	if i.Dependency != "" {
-		return i.Dependency
+		who = i.Dependency
 	}
-	return provider(i.Provider)
+	if who == "" {
+		return ""
+	}
+	return strings.ToUpper(who[:1]) + who[1:] // it begins a sentence
 }
 
 // officialLine is what the provider says of an incident, worded for the page.

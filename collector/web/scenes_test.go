@@ -299,6 +299,7 @@ func outage() *scene {
 	s.told = map[string][]Letter{big.ID: {
 		{At: start.Add(5 * time.Second), Route: "helpdesk", Event: "opened", State: "sent", Sent: start.Add(7 * time.Second)},
 		{At: start.Add(5 * time.Minute), Route: "oncall", Event: "updated", State: "given up"}}}
+	s.official = map[string]*Official{big.ID: {Known: true, Checked: noon.Add(-25 * time.Second), State: "quiet", URL: "https://status.borealis.example"}}
 	s.unready = []Unready{{Code: SinkInflux, Text: "InfluxDB answers 503: results are kept at the agents until it is back."}}
 	return s
 }

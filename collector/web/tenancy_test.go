@@ -137,6 +137,13 @@ func twoClients() *scene {
 	for _, i := range s.incidents {
 		s.told[i.ID] = []Letter{{At: at, Route: "pager-" + mark, Event: "opened", State: "sent", Sent: at}}
 	}
+	s.feeds = []Feed{{ID: "aurora", Provider: "aurora", Known: true, State: "ok", Open: []Notice{}}, {ID: "feed-" + mark, Provider: "cloud-" + mark, Open: []Notice{}}}
+	s.covered = []CoverageRow{{At: at, Provider: "aurora", Region: "east", Sites: 4, ISPs: 3}, {At: at, Provider: "cloud-" + mark, Client: foreign, Sites: 2, ISPs: 2}}
+	s.lines = []LineTime{{Site: "acme/madrid", Family: 4, Name: "AS3352 Telefonica", Since: at}, {Site: foreign + "/bonn-" + mark, Family: 4, Name: "AS3320 " + mark, Since: at}}
+	s.official = map[string]*Official{}
+	for _, i := range s.incidents {
+		s.official[i.ID] = &Official{Why: "of " + i.ID}
+	}
 	s.drills = []Drill{{ID: "drill-1", Title: "priv-" + mark + " answers with errors", By: mark, State: DrillPlaying, Clients: true, Begun: at, Why: mark, Incidents: []string{"inc-priv-" + mark},
 		Told: []DrillTold{{Route: "pager-" + mark, At: at}}}}
 	s.unready = []Unready{{Code: SinkInflux, Text: "agent " + mark + " waits"}}
@@ -301,6 +308,9 @@ func TestAViewerSeesItsOwn(t *testing.T) {
 	for path, want := range map[string][]string{
 		"/api/v1/agents":                          {`"site":"acme/madrid"`, `"site":"acme/sevilla"`},
 		"/api/v1/sites":                           {`"id":"acme/madrid"`},
+		"/api/v1/feeds":                           {`"provider":"aurora"`},
+		"/api/v1/coverage/history":                {`"provider":"aurora"`, `"sites":4`},
+		"/api/v1/lines":                           {`"site":"acme/madrid"`, `"name":"AS3352 Telefonica"`},
 		"/api/v1/incidents":                       {"inc-public", "inc-own", "aurora east: outage", "acme's own error", "3 of 4 sites on 2 ISPs are concerned.", "Lost contact with acme/madrid", `"down_sites":3`},
 		"/api/v1/targets":                         {"own", "aurora-web-east"},
 		"/api/v1/status":                          {`"agents":2,"connected":2`, `"targets":2`},
