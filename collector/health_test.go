@@ -194,7 +194,7 @@ func TestEveryRouteIsTestedOnceAWeek(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests, err := h.a.lastTests(ctx, due)
-	if err != nil || stateWord(tests["chat"].State) != "sent" || stateWord(tests["pager"].State) != "waiting" {
+	if err != nil || tests["chat"].State != store.MessageSent || letterStates()[tests["pager"].State] != "waiting" {
 		t.Errorf("kept %+v, %v", tests, err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"picket/collector/alert"
 	"picket/collector/config"
 	"picket/collector/detect"
 	"picket/collector/store"
@@ -188,5 +189,10 @@ alerts:
 		}
 	case <-time.After(20 * time.Second):
 		t.Fatal("nobody was told by mail")
+	}
+	e, err := a.explain(t.Context(), time.Now(), "01J", "teams")
+	if err != nil || e.Routes[0].Counted != string(alert.ReasonOtherRoute) ||
+		e.Routes[0].Detour != "Microsoft Teams (Workflows) depends on Microsoft 365: noc is told too, the best route that does not need it" {
+		t.Errorf("explained %+v, %v", e, err)
 	}
 }

@@ -78,6 +78,14 @@ func (a *alerts) explain(ctx context.Context, now time.Time, id, route string) (
 		e.Routes = append(e.Routes, web.RouteExplanation{Route: x.Route.Name, Class: string(x.Route.Class), Shadow: x.Route.Shadow,
 			Event: string(d.Event), Reason: string(d.Reason), Words: d.Words(x.Route), By: d.By, Next: d.Next})
 	}
+	for _, d := range alert.Detours(a.routes(a.inForce()), &i) {
+		if k := slices.IndexFunc(e.Routes, func(r web.RouteExplanation) bool { return r.Route == d.Route }); k >= 0 {
+			e.Routes[k].Counted = string(d.Reason)
+			if d.Reason != alert.ReasonCountedOn {
+				e.Routes[k].Detour = d.Words()
+			}
+		}
+	}
 	e.Routes = lettered(e.Routes, letters)
 	if route != "" {
 		e.Routes = slices.DeleteFunc(e.Routes, func(r web.RouteExplanation) bool { return r.Route != route })

@@ -43,24 +43,12 @@ func (s source) Receipts(ctx context.Context, incident string) ([]web.Letter, er
 func letters(all []store.Message) []web.Letter {
 	list := make([]web.Letter, len(all))
 	for i, m := range all {
-		list[i] = web.Letter{At: m.Created, Incident: m.Incident, Route: m.Route, Event: m.Event, State: stateWord(m.State), Tries: m.Attempts, Why: m.LastError}
+		list[i] = web.Letter{At: m.Created, Incident: m.Incident, Route: m.Route, Event: m.Event, State: letterStates()[m.State], Tries: m.Attempts, Why: m.LastError}
 		if m.State == store.MessageSent {
 			list[i].Sent, list[i].Took = m.Done, max(0, m.Done.Sub(m.Created))
 		}
 	}
 	return list
-}
-
-func stateWord(s store.MessageState) string {
-	switch s {
-	case store.MessageSent:
-		return "sent"
-	case store.MessageDead:
-		return "given up"
-	case store.MessageRecorded:
-		return "recorded only"
-	}
-	return "waiting"
 }
 
 // byRoute is what became of the messages of every route in force.
@@ -95,7 +83,7 @@ func (a *alerts) byRoute(ctx context.Context) ([]web.RouteReceipts, error) {
 			v.Relies = append(v.Relies, fmt.Sprintf("%s (%s)", x.Name, x.On))
 		}
 		if m, ok := tests[r.Name]; ok {
-			v.Tested, v.Test = m.Created, stateWord(m.State)
+			v.Tested, v.Test = m.Created, letterStates()[m.State]
 		}
 		a.health.fill(&v)
 		list = append(list, v)

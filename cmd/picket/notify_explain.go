@@ -56,6 +56,9 @@ func printExplanation(w io.Writer, e web.Explanation) {
 			name += " (" + r.Class + ")"
 		}
 		fmt.Fprintf(w, "\n%s\n", name)
+		if r.Detour != "" {
+			fmt.Fprintf(w, "  not counted on: %s [%s]\n", oneLine(r.Detour), r.Counted)
+		}
 		for _, l := range r.Told {
 			fmt.Fprintf(w, "  %s  %s: %s\n", l.At.Local().Format("2006-01-02 15:04:05 MST"), l.Event, letterFate(l))
 		}

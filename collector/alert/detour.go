@@ -37,6 +37,22 @@ type Detour struct {
 	Fallback string   // the route that is told in its place; "" none
 }
 
+// Words says d for who asks whether the route can be counted on.
+func (d Detour) Words() string {
+	needs := fmt.Sprintf("%s depends on %s", oneLine(d.Relies.On), oneLine(d.Relies.Name))
+	switch d.Reason {
+	case ReasonFallback:
+		return needs + ": its fallback " + d.Fallback + " is told too"
+	case ReasonOtherRoute:
+		return needs + ": " + d.Fallback + " is told too, the best route that does not need it"
+	case ReasonNoFallback:
+		return needs + ", and so does every other route that could be told"
+	case ReasonNoOther:
+		return needs + ", and there is no other route"
+	}
+	return "nothing is known that its way and the incident share"
+}
+
 // Detours says so for every route that wants the incident, in their order. It is
 // a pure function.
 func Detours(routes []Route, i *detect.Incident) []Detour {

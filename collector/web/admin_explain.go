@@ -36,6 +36,10 @@ type RouteExplanation struct {
 	Words  string    `json:"words,omitempty"`
 	By     string    `json:"by,omitempty"`  // the incident, silence or storm that holds it back
 	Next   time.Time `json:"next,omitzero"` // when it is looked at again; zero: when something changes
+	// Counted says whether its way needs what the incident blames: counted_on, or
+	// who is told in its place and why; Detour says it for people.
+	Counted string `json:"counted,omitempty"`
+	Detour  string `json:"detour,omitempty"`
 }
 
 // ToldLetter is one letter to a route, and how far it came.
