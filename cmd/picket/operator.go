@@ -108,6 +108,10 @@ func printIncidents(out io.Writer, all []detect.Incident) error {
 
 // stateWord is where an incident is, in the words of the page.
 func stateWord(i detect.Incident) string {
+	if i.Drill {
+		i.Drill = false
+		return "DRILL " + stateWord(i)
+	}
 	switch i.State {
 	case detect.Recovering:
 		return "recovering"
@@ -211,8 +215,17 @@ func printView(out io.Writer, v view) error {
 			silent = append(silent, site)
 		}
 	}
-	fmt.Fprintf(out, "%d of %d %s vote, %d open %s, at %s\n", len(v.Sites)-len(silent), len(v.Sites), plural(len(v.Sites), "site", "sites"),
-		len(v.Open), plural(len(v.Open), "incident", "incidents"), utc(time.Now()))
+	played, drill := 0, ""
+	for _, i := range v.Open {
+		if i.Drill {
+			played++
+		}
+	}
+	if played > 0 {
+		drill = fmt.Sprintf(" (and %d in a DRILL)", played)
+	}
+	fmt.Fprintf(out, "%d of %d %s vote, %d open %s%s, at %s\n", len(v.Sites)-len(silent), len(v.Sites), plural(len(v.Sites), "site", "sites"),
+		len(v.Open)-played, plural(len(v.Open)-played, "incident", "incidents"), drill, utc(time.Now()))
 	if len(silent) > 0 {
 		fmt.Fprintln(out)
 		t := newTable(out, "SITE THAT DOES NOT VOTE", "WHY")

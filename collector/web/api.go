@@ -32,10 +32,11 @@ type statusData struct {
 	Ready    bool      `json:"ready"`
 	Unready  []Unready `json:"unready"`
 	Sites    int       `json:"sites"`
-	Eligible int       `json:"eligible"` // sites that may vote now
-	Networks int       `json:"networks"` // ISPs of the sites
-	Open     int       `json:"open"`     // open incidents
-	Frozen   bool      `json:"frozen"`   // new confirmed incidents are frozen
+	Eligible int       `json:"eligible"`        // sites that may vote now
+	Networks int       `json:"networks"`        // ISPs of the sites
+	Open     int       `json:"open"`            // open incidents
+	Frozen   bool      `json:"frozen"`          // new confirmed incidents are frozen
+	Drill    *Drill    `json:"drill,omitempty"` // that is on
 }
 
 // verdictsData is the data of picket.verdicts/v1.
@@ -122,7 +123,7 @@ func (a api) status(r *http.Request) (any, error) {
 	un := src.Unready(r.Context())
 	sentence := Sentence(snap, src.Provider)
 	d := statusData{Status: st, Sentence: sentence.Text, State: sentence.State, Ready: len(un) == 0, Unready: list(un),
-		Sites: len(snap.Sites), Open: len(snap.Open), Frozen: snap.Frozen}
+		Sites: len(snap.Sites), Open: len(snap.Open), Frozen: snap.Frozen, Drill: src.Drill()}
 	d.Eligible, d.Networks = voters(snap.Sites)
 	return d, nil
 }
