@@ -23,10 +23,12 @@
 //
 // # Rules of a dashboard, and the tests that hold them
 //
-// lint_test.go holds the form of the JSON; values_*_test.go fill a real InfluxDB by
+// lint_test.go holds the form of the JSON; values_test.go and told_*_test.go fill a real InfluxDB by
 // the real writer, run every query of every panel, variable and annotation as
 // Grafana would, and compare the values with what was staged, by hand-made tables.
-// A panel without such a table fails.
+// A panel without such a table fails, and so does one that nothing staged shows in.
+// recorded_test.go asks what a person asks of a recording of the demo: calm, a
+// region that is down, a site whose line was cut.
 //
 //   - A board answers one question, which is its description. Variables are chained
 //     (client, site; cloud, kind of service, region), links keep time and choices.

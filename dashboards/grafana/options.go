@@ -67,9 +67,8 @@ type HistoryOptions struct {
 
 // TimelineField is the custom part of a state timeline's fields.
 type TimelineField struct {
-	FillOpacity int  `json:"fillOpacity"`
-	LineWidth   int  `json:"lineWidth"`
-	SpanNulls   bool `json:"spanNulls"`
+	FillOpacity int `json:"fillOpacity"`
+	LineWidth   int `json:"lineWidth"`
 }
 
 // HistoryField is the custom part of a status history's fields.
