@@ -185,6 +185,31 @@ func (c *Collector) FirstNotice(ctx context.Context, incident string, at time.Ti
 	return peopleError(c.store.FirstNotice(ctx, incident, at, by, client), "nothing was noted", "")
 }
 
+// noticed notes that a route for customers has told them of an incident. Before
+// the letter counts as sent: after a crash it is delivered and noted once more,
+// which changes nothing.
+func (p *people) noticed(ctx context.Context, r alert.Route, l alert.Letter) {
+	var m alert.Message
+	if err := json.Unmarshal(l.Body, &m); err != nil || m.Drill {
+		return
+	}
+	told := []string{m.Client}
+	for _, hit := range m.Clients {
+		if hit.Failing > 0 {
+			told = append(told, hit.Client)
+		}
+	}
+	for _, client := range told {
+		if !slices.Contains(r.Clients, client) {
+			continue
+		}
+		err := p.store.FirstNotice(context.WithoutCancel(ctx), l.Incident, time.Now(), "route "+r.Name, client)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			p.log.Error("note the first notice to a client", "incident", l.Incident, "client", client, "err", err)
+		}
+	}
+}
+
 // Silences returns those that mute now, and those that ended in the last 30 days.
 func (s source) Silences(ctx context.Context) ([]alert.Silence, error) {
 	rows, err := s.c.store.Silences(ctx, time.Now().Add(-keptInList))

@@ -281,6 +281,41 @@ func TestTheFirstNoticeIsNotedOnce(t *testing.T) {
 	}
 }
 
+// TestARouteForCustomersIsANotice to those of its clients that are hit, from when
+// it was delivered; a drill is none.
+func TestARouteForCustomersIsANotice(t *testing.T) {
+	hook, got := inbox(t)
+	path := filepath.Join(t.TempDir(), "picket.db")
+	s, stop := staffed(t, path, config.Route{Name: "customers", Webhook: hook, Policy: config.Policy{Class: config.ClassClient, Clients: []string{"acme", "globex"}, Drills: true}})
+	i, drill := trouble("01J"), trouble("01DRILL")
+	i.Impact = []detect.Impact{{Client: "acme", Failing: 1, Sites: 2}, {Client: "initech", Failing: 1, Sites: 1}, {Client: "globex", Sites: 3}}
+	drill.Impact, drill.Drill = i.Impact, true
+	for _, x := range []detect.Incident{i, drill} {
+		s.c.alerts.changed(x)
+		receive(t, got)
+	}
+	var h web.Handling
+	for end := time.Now().Add(20 * time.Second); len(h.Notices) == 0 && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		var err error
+		if h, err = s.Handling(t.Context(), "01J"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(h.Notices) != 1 || h.Notices[0].Client != "acme" || h.Notices[0].By != "route customers" {
+		t.Errorf("%+v", h.Notices)
+	}
+	ctx := t.Context()
+	stop()
+	again, err := store.Open(ctx, path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if all, err := again.ClientNotices(ctx, "01DRILL"); err != nil || len(all) != 0 {
+		t.Errorf("a drill is a notice: %+v, %v", all, err)
+	}
+}
+
 // TestPlannedWorkIsWrittenDown as it was when it was applied, with what it meant.
 func TestPlannedWorkIsWrittenDown(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)

@@ -131,6 +131,9 @@ func (a *alerts) deliver(ctx context.Context, r alert.Route, l alert.Letter) err
 	if err == nil && l.Event != alert.Tested {
 		a.health.arrived(r.Name, time.Since(l.Created))
 	}
+	if err == nil && l.Event == alert.Opened && r.Class == alert.ClassClient {
+		a.people.noticed(ctx, r, l)
+	}
 	return err
 }
 
