@@ -129,6 +129,25 @@ func (p *pages) counts() (began, over int) {
 	return p.began, p.over
 }
 
+// alertmanager is one that pages url, and where it is.
+func alertmanager(t *testing.T, url string) (p *program, at string) {
+	t.Helper()
+	dir := t.TempDir()
+	at = free(t)
+	config := filepath.Join(dir, "alertmanager.yml")
+	err := os.WriteFile(config, fmt.Appendf(nil, `
+route: {receiver: pager, group_by: [incident], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}
+receivers:
+- name: pager
+  webhook_configs: [{url: %q, send_resolved: true}]
+`, url), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = debian(t, "prometheus-alertmanager", at, "--config.file="+config, "--storage.path="+dir, "--web.listen-address="+at, "--cluster.listen-address=")
+	return p, at
+}
+
 // TestARealAlertmanager: the alert appears, is the same one through updates, its
 // own restart and ours, and ends; who it pages is paged once.
 func TestARealAlertmanager(t *testing.T) {
@@ -138,18 +157,7 @@ func TestARealAlertmanager(t *testing.T) {
 		paged.ServeHTTP(nil, r)
 		return http.StatusOK
 	})
-	dir, at := t.TempDir(), free(t)
-	config := filepath.Join(dir, "alertmanager.yml")
-	err := os.WriteFile(config, fmt.Appendf(nil, `
-route: {receiver: pager, group_by: [incident], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}
-receivers:
-- name: pager
-  webhook_configs: [{url: %q, send_resolved: true}]
-`, pager.url()), 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	manager := debian(t, "prometheus-alertmanager", at, "--config.file="+config, "--storage.path="+dir, "--web.listen-address="+at, "--cluster.listen-address=")
+	manager, at := alertmanager(t, pager.url())
 	l := live(t, channel.Alertmanager{URL: "http://" + at}, nil)
 	if err := l.sender.Test(t.Context(), "x"); err != nil {
 		t.Fatalf("a test: %v", err)

@@ -181,35 +181,51 @@ func (w Ticket) deliver(ctx context.Context, d *Deliverer, l alert.Letter) error
 	if len(w.Mail) > 0 {
 		return w.write(ctx, d, l.ID, past, m)
 	}
-	have := d.tickets.who(l.ID)
+	err = w.postAll(ctx, d, l.ID, past, m)
+	if err == nil || errors.Is(err, alert.ErrPartly) {
+		d.tickets.end(l.ID)
+	}
+	return err
+}
+
+// postAll tells the service desk of all tickets that m concerns. One that is
+// refused for good keeps the others from nothing: [alert.ErrPartly].
+func (w Ticket) postAll(ctx context.Context, d *Deliverer, letter string, past []alert.Message, m alert.Message) error {
+	list, have := orders(past, m, w.PerClient), d.tickets.who(letter)
 	var g errgroup.Group
 	g.SetLimit(ticketsOnce)
 	if m.Event == alert.Tested {
 		g.SetLimit(1) // it is opened before it is closed
 	}
-	var mu sync.Mutex // guards errs
-	var errs []error
-	for _, o := range orders(past, m, w.PerClient) {
+	var mu sync.Mutex // guards no and later
+	var no, later []error
+	for _, o := range list {
 		if who := o.action + " " + o.client; !have[who] {
 			g.Go(func() error {
-				err := w.post(ctx, d, l.ID, ticketOf(firstOf(past, m), m, o.action, o.client))
+				err := w.post(ctx, d, letter, ticketOf(firstOf(past, m), m, o.action, o.client))
 				mu.Lock()
 				defer mu.Unlock()
-				if err != nil {
-					errs = append(errs, err)
-				} else {
-					d.tickets.add(l.ID, who)
+				switch {
+				case err == nil:
+					d.tickets.add(letter, who)
+				case errors.Is(err, alert.ErrRefused), errors.Is(err, alert.ErrGone):
+					no = append(no, err)
+				default:
+					later = append(later, err)
 				}
 				return nil
 			})
 		}
 	}
 	g.Wait() // its functions return no error: all are tried
-	if err := errors.Join(errs...); err != nil {
+	switch err := errors.Join(no...); {
+	case len(later) > 0:
+		return errors.Join(later...)
+	case err != nil && len(no) < len(list):
+		return fmt.Errorf("%w: %d of %d tickets: %w", alert.ErrPartly, len(no), len(list), err)
+	default:
 		return err
 	}
-	d.tickets.end(l.ID)
-	return nil
 }
 
 // post tells the service desk of one ticket.

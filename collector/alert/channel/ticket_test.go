@@ -10,6 +10,7 @@ import (
 
 	"picket/collector/alert/channel"
 	"picket/collector/detect"
+	"picket/collector/store"
 )
 
 // hit makes sites of these clients fail, or none.
@@ -122,5 +123,38 @@ func TestADeskThatReadsMailHearsOfTheBeginningAndTheEnd(t *testing.T) {
 	}
 	if mails, _, _ := server.count(); mails != 2 {
 		t.Errorf("%d mails", mails)
+	}
+}
+
+// TestATicketThatIsRefusedKeepsTheOthersFromNothing: the desk does not know one
+// client, and is away for a moment for another.
+func TestATicketThatIsRefusedKeepsTheOthersFromNothing(t *testing.T) {
+	tried := map[string]int{}
+	desk := build(t, func(_ *http.Request, body []byte) int {
+		var k struct {
+			Client string `json:"client"`
+		}
+		if err := json.Unmarshal(body, &k); err != nil {
+			t.Error(err)
+		}
+		tried[k.Client]++
+		switch {
+		case k.Client == "unknown":
+			return http.StatusBadRequest
+		case k.Client == "slow" && tried["slow"] == 1:
+			return http.StatusServiceUnavailable
+		}
+		return http.StatusOK
+	})
+	l := live(t, channel.Ticket{URL: desk.url(), Secret: withSecret, PerClient: true}, nil)
+	l.hit("acme", "slow", "unknown")
+	l.opened()
+	l.settle()
+	told, err := l.box.Messages(t.Context(), l.i.ID)
+	if err != nil || len(told) != 1 || told[0].State != store.MessageSent {
+		t.Errorf("%+v, %v", told, err)
+	}
+	if tried["acme"] != 1 || tried["slow"] != 2 || tried["unknown"] != 2 {
+		t.Errorf("tried %v", tried)
 	}
 }
