@@ -163,7 +163,11 @@ func (p *Planner) Next() (at time.Time, ok bool) {
 		sooner(s.next)
 	}
 	for _, r := range p.routes {
-		if g := p.surges[r.Name]; g != nil && g.told.heard(r).open() {
+		g := p.surges[r.Name]
+		if g != nil {
+			sooner(g.gather)
+		}
+		if g != nil && g.told.heard(r).open() {
 			sooner(g.until)
 		}
 	}
@@ -201,7 +205,7 @@ func (p *Planner) plan(now time.Time, s *story, b *batch) {
 	for _, r := range p.routes {
 		g := p.surge(r)
 		d, instead := p.decide(now, s, r)
-		d, r.instead = g.admit(now, d, r), instead
+		d, r.instead = g.admit(now, d), instead
 		s.decided[r.Name] = d
 		s.again(d.Next)
 		if d.Event != "" && b.add(p.words.compose(d, s.told[r.Name], &s.incident, s.beside, r, now)) {

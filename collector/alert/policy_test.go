@@ -153,7 +153,9 @@ func TestExplains(t *testing.T) {
 	region := outage()
 	line := outage(siteIncident, func(i *detect.Incident) { i.ID, i.Network, i.Provider, i.Region = "01JS", "AS1", "", "" })
 	isp := outage(func(i *detect.Incident) { i.ID, i.Kind, i.Network = "01JN", detect.KindNetwork, "AS1" })
-	target := outage(func(i *detect.Incident) { i.ID, i.Kind, i.Target, i.Targets = "01JT", detect.KindTarget, "web", []string{"web"} })
+	target := outage(func(i *detect.Incident) {
+		i.ID, i.Kind, i.Target, i.Targets = "01JT", detect.KindTarget, "web", []string{"web"}
+	})
 	with := func(i detect.Incident, f func(*detect.Incident)) detect.Incident { f(&i); return i }
 	for _, c := range []struct {
 		name string

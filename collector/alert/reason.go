@@ -83,7 +83,7 @@ func (d Decision) heldWords(r Route) string {
 	case ReasonQuiet:
 		return "the route is in its quiet hours (quiet)"
 	case ReasonStorm:
-		return fmt.Sprintf("more than %d messages in %s: one summary stands for all (%s)", stormLimit, Span(StormWindow), d.By)
+		return fmt.Sprintf("more than %d messages in %s: one summary stands for all that follow", stormLimit, Span(StormWindow))
 	case ReasonTooSoon:
 		return fmt.Sprintf("updates on this route are at least %s apart", Span(r.Cadence.Apart))
 	case ReasonNoUpdates:

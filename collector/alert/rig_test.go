@@ -32,13 +32,9 @@ func (d durable) Due(ctx context.Context, route string, now time.Time, limit int
 
 func (d durable) put(t *testing.T, i detect.Incident, letters ...alert.Letter) {
 	t.Helper()
-	var ms []store.Message
-	for _, l := range letters {
-		ms = append(ms, store.Message{ID: l.ID, Incident: l.Incident, Route: l.Route, Event: string(l.Event), Body: l.Body, Created: l.Created, Due: l.Due})
-	}
 	doc, err := json.Marshal(i)
 	if err == nil {
-		err = d.SaveIncident(t.Context(), i.ID, doc, i.Opened, time.Now(), i.State.Open(), ms)
+		err = d.SaveIncident(t.Context(), i.ID, doc, i.Opened, time.Now(), i.State.Open(), stored(letters))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,8 @@ import (
 
 // This file keeps a bad day from drowning the people who work on it. When a
 // route would be told more than ten times in five minutes, one letter stands for
-// all that come after: it names what it holds back, and says until when. What was
+// all that come after: it is written ten seconds later, when most of them are
+// there, names what it holds back, and says until when. What was
 // told before hears its end as ever. When the time is over, what still goes on is
 // told one by one if it is ten or fewer, else the letter is renewed.
 //
@@ -29,6 +30,7 @@ const StormPrefix = "storm-"
 const (
 	stormLimit  = 10               // letters in a window
 	StormWindow = 5 * time.Minute  // ... of this length
+	stormGather = 10 * time.Second // before the first letter is written
 	stormHolds  = 15 * time.Minute // how long the first letter stands for the rest
 	stormAgain  = 30 * time.Minute // and each further one
 	stormNamed  = 50               // incidents that the letter names
@@ -47,6 +49,7 @@ type surge struct {
 	id     string      // of the last storm's alert
 	told   Told        // of it
 	until  time.Time   // when it is looked at again
+	gather time.Time   // when the letter of a storm that has begun is written; zero: there is none
 	// Of the Plan or Due that is running, or whose letters were not saved:
 	wrote map[string]bool // incidents with a letter
 	draft *draft          // a change of the storm; nil: none
@@ -73,6 +76,8 @@ func (p *Planner) surgeOf(route string) *surge {
 // holds says until when nothing is told one by one, and by which letter.
 func (g *surge) holds(r Route) (until time.Time, id string) {
 	switch {
+	case !g.gather.IsZero() && (g.draft == nil || g.draft.event == Resolved):
+		return g.gather, ""
 	case g.draft != nil && g.draft.event == Resolved:
 		return time.Time{}, ""
 	case g.draft != nil:
@@ -85,17 +90,17 @@ func (g *surge) holds(r Route) (until time.Time, id string) {
 
 // admit lets d pass, or begins a storm. That something goes on is no reason for
 // one: it waits.
-func (g *surge) admit(now time.Time, d Decision, r Route) Decision {
+func (g *surge) admit(now time.Time, d Decision) Decision {
 	if d.Event != Opened && d.Event != Updated || len(g.recent)+len(g.wrote) < stormLimit {
 		return d
 	}
 	if d.Reason == ReasonStillOpen {
 		return Decision{Reason: ReasonTooSoon, Next: now.Add(StormWindow)}
 	}
-	if g.draft == nil || g.draft.event == Resolved {
-		g.draft = &draft{Opened, fmt.Sprintf("%s%s-%d", StormPrefix, r.Name, now.Unix()), now.Add(stormHolds)}
+	if g.gather.IsZero() {
+		g.gather = now.Add(stormGather)
 	}
-	return Decision{Reason: ReasonStorm, By: g.draft.id, Next: g.draft.until}
+	return Decision{Reason: ReasonStorm, Next: g.gather}
 }
 
 // note takes a letter of the route that is safe in the outbox.
@@ -109,6 +114,9 @@ func (g *surge) note(m Message) {
 		g.told = Told{}
 	}
 	g.id, g.told, g.until, g.draft = m.AlertID, g.told.after(m), m.Storm.Until, nil
+	if m.Event == Opened {
+		g.gather = time.Time{}
+	}
 }
 
 // Recall takes back after a restart what a route was told lately, whatever it
@@ -131,6 +139,14 @@ func (p *Planner) calm(now time.Time, b *batch) {
 		g := p.surge(r)
 		g.wrote, g.draft = map[string]bool{}, nil
 		g.recent = slices.DeleteFunc(g.recent, func(t time.Time) bool { return now.Sub(t) >= StormWindow })
+		if !g.gather.IsZero() && !now.Before(g.gather) {
+			if len(p.waiting(now, r)) > 0 {
+				g.draft = &draft{Opened, fmt.Sprintf("%s%s-%d", StormPrefix, r.Name, now.Unix()), now.Add(stormHolds)}
+			} else {
+				g.gather = time.Time{}
+			}
+			continue
+		}
 		if !g.told.heard(r).open() || now.Before(g.until) {
 			continue
 		}
