@@ -180,7 +180,7 @@ func addressWarning(file *config.File, a address, v independence.Verdict) (Warni
 const maxNamedServices = 4
 
 // ThinCover is W310: what today's fleet could not confirm because its sites are
-// on too few ISPs. Services with the same trouble are one warning.
+// on too few ISPs. Before there are sites nothing is said. Services with the same trouble are one warning.
 func ThinCover(all []detect.Coverage, name func(string) string) (list []Warning) {
 	type trouble struct {
 		sites, isps int
@@ -191,7 +191,7 @@ func ThinCover(all []detect.Coverage, name func(string) string) (list []Warning)
 	of := map[trouble][]string{}
 	for _, c := range all {
 		k := slices.IndexFunc(c.Gains, func(g detect.Gain) bool { return g.Add == detect.AddISP })
-		if k < 0 || c.Client != "" || c.Confidence == detect.ConfidenceConfirmed {
+		if k < 0 || c.Sites == 0 || c.Client != "" || c.Confidence == detect.ConfidenceConfirmed {
 			continue
 		}
 		t := trouble{c.Sites, c.Networks, c.Confidence, c.Gains[k].Text}

@@ -76,7 +76,7 @@ func (a *alerts) byRoute(ctx context.Context) ([]web.RouteReceipts, error) {
 		}
 		got, way := receipts[r.Name], wayOf(file.Alerts[k])
 		v := web.RouteReceipts{
-			Name: r.Name, Way: string(way.Kind()), To: way.To(), Fallback: r.Fallback,
+			Name: r.Name, Way: string(way.Kind()), To: way.To(), Unsure: r.Unsure, Fallback: r.Fallback,
 			Waiting: got.Waiting, Sent: got.Sent, Dead: got.Dead, LastSent: got.LastSent,
 		}
 		for _, x := range r.Relies {

@@ -139,10 +139,12 @@ func decideFor(routes []Route, told Told, now time.Time, i *detect.Incident, bes
 		if way.Fallback != r.Name {
 			continue
 		}
-		instead.of = append(instead.of, way)
 		e := Decide(told, now, i, beside(other), other)
 		if until, ok := beside(r).silenced(r.Name, now); ok && e.Event != "" {
 			e = Decision{Reason: ReasonSilenced, Next: until}
+		}
+		if e.hears() {
+			instead.of = append(instead.of, way)
 		}
 		if d.Event == "" && (e.Event == Opened || e.Event == Updated) {
 			d.Event, d.Reason, instead.alone = e.Event, e.Reason, true
@@ -152,6 +154,16 @@ func decideFor(routes []Route, told Told, now time.Time, i *detect.Incident, bes
 		}
 	}
 	return d, instead
+}
+
+// hears says whether the route of d is one of those that hear of the incident,
+// now, later or already.
+func (d Decision) hears() bool {
+	switch d.Reason {
+	case ReasonNotForRoute, ReasonOtherClients, ReasonBelowConfidence, ReasonDrill, ReasonSilenced, ReasonQuiet:
+		return false
+	}
+	return true
 }
 
 // names are the routes that it stands in for.

@@ -50,6 +50,29 @@
 // an acknowledgement stops it, and so does the end. A route that is a last resort
 // is told nothing else.
 //
+// # Ways that need what is out
+//
+// A message about Microsoft 365 that goes by Teams tells nobody. A route says
+// which providers its way relies on ([Reliance]; the collector finds out from host
+// names and DNS). When an incident blames one of them, or a shared component under
+// it, the route is not counted on ([Detours], detour.go): it is tried all the same,
+// and its fallback, or the best other route that does not need what is out, is told
+// by the rules of the route that it stands in for: as soon, and of as much. When
+// it hears of the end is its own affair. The message says why it came that way
+// (THIS WAY), and Message.InsteadOf names the routes. Routes that are read by
+// customers stand in for nobody. Twice told is better than not at all, so no
+// attempt is made to guess which region or service of a provider a way needs.
+//
+// # Routes that fail
+//
+// A route with a message that has waited for five minutes after a failed try, or
+// that was given up since its last delivery, is in trouble ([Troubles]). Another
+// route is told, once, and of the end ([Trouble.Letter], [Trouble.Over]; the subject
+// begins with [ROUTE]). Once a week every route that customers do not read gets a
+// test ([WeeklyLetter]), so that trouble is found on a calm day. Both are letters
+// like any other: their ids follow from when it began and from the week, so that a
+// restart neither forgets nor repeats them.
+//
 // # The words
 //
 // One account serves all: a headline, the finding, and labelled lines ([Line])

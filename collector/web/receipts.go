@@ -13,6 +13,7 @@ type RouteReceipts struct {
 	Way      string    `json:"way"`                  // webhook, mail, ...
 	To       []string  `json:"to"`                   // without what may be secret
 	Relies   []string  `json:"relies,omitempty"`     // providers without each of which it reaches nobody
+	Unsure   bool      `json:"unsure,omitempty"`     // it could not be found out for all of its way
 	Fallback string    `json:"fallback,omitempty"`   // told in its place then; "" the best other route
 	Waiting  int       `json:"waiting"`              // messages that have not arrived yet
 	Sent     uint64    `json:"sent"`                 // ... that have

@@ -13,7 +13,7 @@ import (
 func receipted() *scene {
 	s := calm()
 	s.status.Alerts.ByRoute = []RouteReceipts{
-		{Name: "noc", Way: "mail", To: []string{"noc@msp.example"}, Sent: 12, LastSent: noon.Add(-time.Hour), Tested: noon.Add(-27 * time.Hour), Test: "sent",
+		{Name: "noc", Way: "mail", To: []string{"noc@msp.example"}, Sent: 12, LastSent: noon.Add(-time.Hour), Tested: noon.Add(-27 * time.Hour), Test: "sent", Unsure: true,
 			Took: Took{Count: 11, Sum: 4.5, UpTo: map[float64]uint64{0.5: 9, 1: 11}}},
 		{Name: "teams", Way: "webhook", To: []string{"https://prod-1.westeurope.logic.azure.com"}, Relies: []string{"Microsoft 365 (Microsoft Teams (Workflows))"}, Fallback: "noc",
 			Waiting: 2, Dead: 1, Failing: noon.Add(-20 * time.Minute), Why: "the receiver answers 503"},
@@ -36,7 +36,7 @@ func TestWhetherAlertsArriveIsSeen(t *testing.T) {
 			}
 			continue
 		}
-		for _, want := range []string{"delivers nothing since", "the receiver answers 503", "Microsoft 365 (Microsoft Teams (Workflows)). In its place: noc", "mail: noc@msp.example", "nobody we know of", ": sent"} {
+		for _, want := range []string{"delivers nothing since", "the receiver answers 503", "Microsoft 365 (Microsoft Teams (Workflows)). In its place: noc", "mail: noc@msp.example", "not found out", ": sent"} {
 			if !strings.Contains(w.Body.String(), want) {
 				t.Errorf("%s: no %q in\n%s", who, want, w.Body)
 			}
