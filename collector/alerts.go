@@ -38,7 +38,6 @@ type alerts struct {
 	official func(now time.Time, i *detect.Incident) alert.Official
 
 	planning sync.Mutex // guards the planner, and the field below
-	gold     []string   // clients that are served before others
 
 	mu      sync.Mutex                 // guards the fields below
 	current *config.File               // in force
@@ -66,7 +65,6 @@ func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger)
 		current: file,
 		health:  newHealth(),
 		pending: map[string]detect.Incident{},
-		gold:    file.Gold,
 	}
 	a.people = newPeople(s, a.reconsider, log)
 	a.sender = alert.NewSender(alert.Options{Routes: deliveryRoutes(file), Deliver: a.deliver, Outbox: outbox{s}, Log: log})
@@ -80,7 +78,7 @@ func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger)
 // Each field has one provider, which answers from memory: the planner waits for
 // it. Whoever changes what it answers calls reconsider.
 func (a *alerts) beside(ctx context.Context, i *detect.Incident) alert.Beside {
-	b := alert.Beside{Gold: slices.ContainsFunc(a.gold, func(id string) bool { return hits(i, id) })}
+	b := alert.Beside{Gold: slices.ContainsFunc(a.inForce().Gold, func(id string) bool { return hits(i, id) })}
 	a.people.weigh(ctx, time.Now(), i, &b)
 	if a.official != nil {
 		b.Official = a.official(time.Now(), i)
@@ -127,7 +125,6 @@ func (a *alerts) adopt(file *config.File) {
 		a.planning.Lock()
 		a.planner.SetRoutes(time.Now(), a.routes(file))
 		a.planner.SetWords(a.words(file))
-		a.gold = file.Gold
 		a.planning.Unlock()
 	}
 	a.mu.Lock()

@@ -47,7 +47,7 @@ func targetName(file *config.File) func(id string) string {
 // PreviewAlert words what a route would be told of an incident as it is now, or
 // of an example, and sends nothing.
 func (s source) PreviewAlert(ctx context.Context, r web.PreviewRequest) (web.Preview, error) {
-	file := s.c.file()
+	file := s.c.alerts.inForce()
 	var p web.Preview
 	route := alert.Route{Name: "preview"}
 	if r.Route != "" {
@@ -55,10 +55,10 @@ func (s source) PreviewAlert(ctx context.Context, r web.PreviewRequest) (web.Pre
 		if k < 0 {
 			return p, &web.Error{Status: http.StatusUnprocessableEntity, Code: "route", What: "nothing can be shown", Why: "there is no alert route " + r.Route, Fix: "picket notify routes lists them"}
 		}
-		route, p.Way = routes(file)[k], string(wayOf(file.Alerts[k]).Kind())
+		route, p.Way = routes(file)[k], alertRoute(file.Alerts[k]).Way
 	}
 	words := s.c.alerts.words(file)
-	look := lookout{snapshot: s.c.judge.snapshot} // the planner's own belongs to it alone
+	look := lookout{snapshot: s.c.alerts.look.snapshot} // the planner's own belongs to it alone
 	words.Well = func(i *detect.Incident) []string { return wellBeside(look.now(), i, file.ProviderName) }
 	if r.Example != "" {
 		e, ok := alert.ExampleNamed(r.Example)
@@ -86,7 +86,7 @@ func (s source) PreviewAlert(ctx context.Context, r web.PreviewRequest) (web.Pre
 
 // DraftNotice drafts what a client is told.
 func (s source) DraftNotice(ctx context.Context, i detect.Incident, client, language string) (notice.Draft, error) {
-	file := s.c.file()
+	file := s.c.alerts.inForce()
 	return notice.Write(language, notice.Facts{
 		Incident: &i, Client: client, Provider: file.ProviderName, Target: targetName(file),
 		Official: s.c.alerts.beside(ctx, &i).Official, Zone: time.Local, Now: time.Now(),

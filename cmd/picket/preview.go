@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +65,9 @@ func notifyPreviewCommand() *cobra.Command {
 		kind := f.channel
 		if f.route != "" {
 			kind = p.Way
+			if !slices.Contains(channelKinds(), kind) {
+				kind = "text" // a route that is only written down
+			}
 		}
 		return printPreview(cmd.OutOrStdout(), p.Message, kind, f.html)
 	}

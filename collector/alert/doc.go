@@ -76,12 +76,29 @@
 // # The words
 //
 // One account serves all: a headline, the finding, and labelled lines ([Line])
-// that answer in the order in which people ask: who is it (us, our ISP, them),
-// what, where, what still works, since when, on what evidence, whose clients,
-// how sure, what to do now. [Words] writes it once, when the letter is written;
-// the plain text, the HTML of a mail and the lines of the JSON body are three
-// dresses of it, so that they cannot disagree and a retry says the same. Text
-// that came from elsewhere is kept on one line: nobody can forge a line.
+// that answer in the order in which people ask: what is new (to who was told
+// before), who is it (us, our ISP, them), how sure and how urgent, what, where,
+// what still works, since when, on what evidence, what the provider itself says,
+// whose clients, why we are so sure, what to do now, when they hear again; then
+// links to the evidence, to take it on, to silence it, to the notice for clients
+// and to the runbook. [Words] writes it once, when the letter is written; the
+// plain text, the HTML of a mail and the lines of the JSON body are three dresses
+// of it, so that they cannot disagree and a retry says the same. Text that came
+// from elsewhere is kept on one line: nobody can forge a line.
+//
+// Times are those of the route's readers, with UTC beside them. Of the provider's
+// own word ([Official]) what is not known is said to be unknown, never to be fine,
+// and beside it stands by how many minutes we are ahead of it. A subject has at
+// most 110 characters with its tag and id: the counts give way first, then the
+// title.
+//
+// Customers (routes of [ClassClient]) are told in plain language, by the words of
+// [picket/collector/alert/notice], and of nobody but themselves.
+//
+// [Examples] are stories that show all of this without anything having happened;
+// picket notify preview prints them, and testdata keeps them as they read. Their
+// incidents are written out and not played: the same words on every machine are
+// worth more here than the newest finding of the detector.
 //
 // # Delivery
 //
