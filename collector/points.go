@@ -70,8 +70,8 @@ func (c *Collector) aftermath(ctx context.Context, i detect.Incident) (after aft
 	if len(taken) > 0 {
 		after.taken = taken[0].At
 	}
-	if i.Kind.ProviderSide() && !i.Drill {
-		after.admitted = c.alerts.beside(ctx, &i).Official.Posted
+	if i.Kind.ProviderSide() && !i.Drill && c.alerts.official != nil {
+		after.admitted = c.alerts.official(time.Now(), &i).Posted
 	}
 	return after, nil
 }
@@ -193,8 +193,16 @@ func incidentPoint(i detect.Incident, after aftermath) influx.Incident {
 		Start: i.Started, End: i.Resolved, Detect: detectTime(i), Drill: i.Drill, SupersededBy: i.SupersededBy, Opened: i.Opened,
 		Target: i.Target, Site: i.Site, Network: i.Network, VRegion: i.VRegion,
 		Notified: after.since(i, after.told), Acknowledged: after.since(i, after.taken),
-		AckLag: after.admitted.Sub(i.Opened), HasAckLag: !after.admitted.IsZero(),
+		AckLag: after.admitted.Sub(sure(i)), HasAckLag: !after.admitted.IsZero(),
 	}
+}
+
+// sure is when Picket was certain of an incident, or declared it if it never was.
+func sure(i detect.Incident) time.Time {
+	if i.Confirmed.IsZero() {
+		return i.Opened
+	}
+	return i.Confirmed
 }
 
 // since is how long after it was declared something happened; 0: it has not.

@@ -1,36 +1,22 @@
 package collector
 
 import (
-	"io"
-	"net/http"
-	"net/http/httptest"
+	"context"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"picket/collector/config"
 	"picket/collector/detect"
 	"picket/collector/influx"
 	"picket/collector/store"
 )
 
 // TestWhatIsDrawn looks at the lines that InfluxDB is sent of the server itself,
-// of an incident and of the alert about it.
+// of an incident and of the alert about it. Of the collector only the judge runs.
 func TestWhatIsDrawn(t *testing.T) {
-	var mu sync.Mutex
-	var lines strings.Builder
-	arrived := make(chan struct{}, 1000)
-	db := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		if _, err := io.Copy(&lines, r.Body); err != nil {
-			t.Error(err)
-		}
-		w.WriteHeader(http.StatusNoContent)
-		arrived <- struct{}{}
-	}))
-	defer db.Close()
-	c := running(t, "targets:\n"+target("one")+"influx: {url: \""+db.URL+"\", bucket: picket}\nalerts: [{name: desk, webhook: \"http://127.0.0.1:9/\", secret_env: PATH}]\n")
+	c := idle(t, "targets:\n"+target("one")+"influx: {url: \"http://127.0.0.1:9\", bucket: picket}\nalerts: [{name: desk, webhook: \"http://127.0.0.1:9/\", secret_env: PATH}]\n")
 
 	opened := time.Now().Add(-time.Minute).Truncate(time.Millisecond)
 	i := detect.Incident{ID: "01J", Kind: detect.KindSite, Client: "acme", Site: "acme/hq", Title: "acme/hq: line down", State: detect.Confirmed, Opened: opened, Started: opened}
@@ -54,19 +40,10 @@ func TestWhatIsDrawn(t *testing.T) {
 	if err := c.draw(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	sent := func() string {
-		mu.Lock()
-		defer mu.Unlock()
-		return lines.String()
+	got := ""
+	for len(c.telemetry.lines) > 0 {
+		got += string(<-c.telemetry.lines)
 	}
-	for !strings.Contains(sent(), "collector ready=") {
-		select {
-		case <-arrived:
-		case <-time.After(30 * time.Second):
-			t.Fatalf("nothing was written of the server itself:\n%s", sent())
-		}
-	}
-	got := sent()
 	for _, want := range []string{
 		"collector ready=1i,frozen=0i,uptime_s=", ",letters_sent=3i,letters_dead=0i,", ",judge_lag_ms=", ",mem_bytes=",
 		`incident,id=01J drill=0i,kind="site",site="acme/hq",client="acme",title="acme/hq: line down"`, ",notified_s=2,acknowledged_s=30 ",
@@ -83,6 +60,35 @@ func TestWhatIsDrawn(t *testing.T) {
 	if a, b, _ := strings.Cut(got, "event=\"opened\""); strings.HasSuffix(strings.SplitN(b, "\n", 2)[0], stamp(a, "changed")) {
 		t.Error("two letters are one point")
 	}
+}
+
+// idle is a collector that was made and does not run, but for its judge.
+func idle(t *testing.T, text string) *Collector {
+	t.Helper()
+	file, src, err := config.Load(fileWith(t, "picket.yaml", "listen: 127.0.0.1:0\nhttp: 127.0.0.1:0\nproviders: [{id: p}]\n"+text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	sockets, err := Listen(file, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(t.Context(), Options{File: file, Source: src, Dir: dir, Sockets: sockets})
+	if err != nil {
+		t.Fatal(err)
+	}
+	judging, stop := context.WithCancel(t.Context())
+	var judged sync.WaitGroup
+	judged.Go(func() { c.judge.run(judging) })
+	t.Cleanup(func() {
+		stop()
+		judged.Wait()
+		if err := c.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
 }
 
 // stamp is the time of the line that tells of event.
@@ -119,5 +125,19 @@ func TestWhatIsGoodOnTheGrid(t *testing.T) {
 		if got := grid(c.v); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
+	}
+}
+
+func TestWhoWasFirst(t *testing.T) {
+	opened := time.UnixMilli(1_772_366_400_000)
+	i := detect.Incident{ID: "01J", Kind: detect.KindProviderRegion, Opened: opened, Confirmed: opened.Add(10 * time.Second)}
+	if p := incidentPoint(i, aftermath{admitted: opened.Add(100 * time.Second)}); !p.HasAckLag || p.AckLag != 90*time.Second {
+		t.Errorf("admitted 90 s after we were certain: %+v", p)
+	}
+	if p := incidentPoint(i, aftermath{admitted: opened.Add(-20 * time.Second)}); !p.HasAckLag || p.AckLag != -30*time.Second {
+		t.Errorf("admitted 30 s before: %+v", p)
+	}
+	if p := incidentPoint(i, aftermath{}); p.HasAckLag || p.Notified != 0 || p.Acknowledged != 0 {
+		t.Errorf("nothing came of it: %+v", p)
 	}
 }

@@ -45,7 +45,26 @@
 //
 // # Schema
 //
-// Measurements, tags and fields are those of the architecture page; field types
+// Every point that the Picket server writes is encoded here, and what a dashboard
+// or somebody's own query may rely on is what the encoders write:
+//
+//	probe      one result of one check; a DNS probe names the resolver that it asked
+//	verdict    what was judged of a target, every 30 s and on change
+//	incident   what was found; one point for each, written again when it changes
+//	agent      how an agent is, every 30 s
+//	collector  how the Picket server itself is, every 30 s
+//	notify     an alert that arrived on one route, or was given up
+//	official   what a cloud says of itself, of each place that is watched, every 30 s
+//	notice     something that a cloud posted
+//
+// On the 30 s grid a verdict says whether the state is known and whether the target
+// is in maintenance. It has `good` only where it is known and not in maintenance, so
+// that mean("good") is the availability and mean("known") the coverage. An incident
+// that concerns everybody has the client "*": a field that is absent could not be
+// asked for. States of `official` are ordered so that the worst is the largest, and
+// what is not known is worse than what is well.
+//
+// Field types
 // are fixed for ever: a field that changes its type is refused by every shard
 // that knows it. Tags are bounded sets (never addresses, errors or ids of
 // incidents other than in `incident`); empty tags and phases that did not happen
