@@ -116,6 +116,11 @@ func (b *book) desk(r *http.Request, body []byte) int {
 		b.t.Error(err)
 		return http.StatusForbidden
 	}
+	key := r.Header.Get(channel.IdempotencyHeader)
+	if b.keys[key] {
+		return http.StatusOK
+	}
+	b.keys[key] = true
 	var k struct {
 		Name   string `json:"alert_name"`
 		ID     string `json:"alert_id"`
