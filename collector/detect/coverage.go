@@ -96,44 +96,6 @@ func (e *Engine) Coverage(now time.Time) []Coverage {
 	return out
 }
 
-// Witness is how many could judge a region of a cloud.
-type Witness struct {
-	Provider, Region string
-	Client           string // whose targets they are; "" everybody's
-	Sites, Networks  int
-	Confidence       Confidence // the most that an outage could be called
-}
-
-// Witnesses is the short form of [Engine.Coverage], for the record: of several
-// services of a region the worst seen counts. It changes nothing.
-func (e *Engine) Witnesses(now time.Time) []Witness {
-	type key struct{ provider, region, client string }
-	at := map[key]int{}
-	var out []Witness
-	for _, t := range e.targets {
-		if t.Reference {
-			continue
-		}
-		votes, _ := e.testimony(now, t)
-		nets := map[string]bool{}
-		for _, v := range votes {
-			nets[v.Network] = true
-		}
-		w := Witness{Provider: t.Provider, Region: t.Region, Client: t.Client, Sites: len(votes), Networks: len(nets)}
-		w.Confidence, _ = foresee(votes, e.rule, t.Client != "", len(votes))
-		k := key{w.Provider, w.Region, w.Client}
-		i, known := at[k]
-		switch {
-		case !known:
-			at[k] = len(out)
-			out = append(out, w)
-		case cmp.Or(cmp.Compare(w.Confidence.Rank(), out[i].Confidence.Rank()), cmp.Compare(w.Sites, out[i].Sites)) < 0:
-			out[i] = w
-		}
-	}
-	return out
-}
-
 // Outlook is what one more site would change.
 type Outlook struct {
 	Services      int // that are watched, for everybody or the site's client

@@ -268,3 +268,18 @@ func TestABookIsBounded(t *testing.T) {
 		t.Errorf("%d records, %d readings, %d unsaved", len(s.records), len(s.readings), len(s.unsaved))
 	}
 }
+
+// TestTheFirstDateStays: some feeds give a notice the date of its last update.
+func TestTheFirstDateStays(t *testing.T) {
+	f := feed(t, "azure-rss")
+	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	b := NewBook([]Feed{f})
+	n := Notice{ID: "n", Title: "T", State: Degraded, Posted: now.Add(-time.Minute), Parts: []Part{{Region: "West Europe"}}}
+	b.Take(now, f.ID, Snapshot{State: Degraded, Notices: []Notice{n}}, nil)
+	n.Posted, n.Title = now.Add(20*time.Minute), "T, updated"
+	b.Take(now.Add(21*time.Minute), f.ID, Snapshot{State: Degraded, Notices: []Notice{n}}, nil)
+	a := b.Answer(now.Add(21*time.Minute), Question{Provider: "azure", Region: "westeurope", From: now})
+	if !a.Posted.Equal(now.Add(-time.Minute)) || a.Title != "T, updated" {
+		t.Errorf("%+v", a)
+	}
+}
