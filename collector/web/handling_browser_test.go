@@ -52,9 +52,9 @@ func TestHandlingInABrowser(t *testing.T) {
 	b.open(h.URL+"/silences?incident=01KGF3M8Q2", 1280, false)
 	fits("silences")
 	b.do(chromedp.SendKeys(`#comment`, "storm"), chromedp.Click(`button[value="preview"]`))
-	b.until(10*time.Second, "the preview is shown and the form kept", `location.pathname === "/silences" && !location.search && document.querySelector("#comment").value === "storm"`)
+	b.until(10*time.Second, "the preview is shown and the form kept", `location.pathname === "/silences" && !location.search && document.querySelector("#comment")?.value === "storm"`)
 	b.do(chromedp.Click(`button[value="add"]`))
-	b.until(10*time.Second, "the list is shown", `document.querySelector("#comment").value === ""`)
+	b.until(10*time.Second, "the list is shown", `document.querySelector("#comment")?.value === ""`)
 	if got := strings.Join(m.s.did[1:], ", "); got != "tim finds 01KGF3M8Q2 useful, tim silences provider=borealis region=north for 4h0m0s" {
 		t.Errorf("did %s", got)
 	}
