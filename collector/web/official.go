@@ -189,7 +189,7 @@ func (o *Official) says(now time.Time, i detect.Incident, who string) *officialL
 	case !o.Known && over:
 		l.Text = fmt.Sprintf("%s: not known what it said at that time (%s).", who, cmp.Or(o.Why, "its status page was not read"))
 	case !o.Known:
-		l.Text = fmt.Sprintf("%s: unknown (%s).", who, cmp.Or(o.Why, "its status page was not read"))
+		l.Text = fmt.Sprintf("What %s says itself: unknown (%s).", who, cmp.Or(o.Why, "its status page was not read"))
 		if l.Age != "" {
 			l.Age = "last understood " + age(now.Sub(o.Checked))
 		}

@@ -36,8 +36,8 @@ func TestWhatAProviderSaysInWords(t *testing.T) {
 		"trouble without a time": {&Official{Known: true, Checked: ago(time.Minute), State: "degraded"}, open,
 			"Microsoft Azure: its status page shows trouble, and does not say since when.", "checked 1 min ago"},
 		"maintenance":       {&Official{Known: true, Checked: ago(time.Minute), State: "maintenance"}, open, "Microsoft Azure: its status page shows planned maintenance.", "checked 1 min ago"},
-		"cannot be read":    {&Official{Checked: ago(9 * time.Minute), State: "", Why: "the server answered 403"}, open, "Microsoft Azure: unknown (the server answered 403).", "last understood 9 min ago"},
-		"never read":        {&Official{Why: "no public status feed speaks of it"}, open, "Microsoft Azure: unknown (no public status feed speaks of it).", ""},
+		"cannot be read":    {&Official{Checked: ago(9 * time.Minute), State: "", Why: "the server answered 403"}, open, "What Microsoft Azure says itself: unknown (the server answered 403).", "last understood 9 min ago"},
+		"never read":        {&Official{Why: "no public status feed speaks of it"}, open, "What Microsoft Azure says itself: unknown (no public status feed speaks of it).", ""},
 		"it never said":     {&Official{Known: true, Checked: ago(time.Minute), State: "quiet"}, over, "Microsoft Azure posted no incident.", ""},
 		"not known of then": {&Official{Why: "no answer in time"}, over, "Microsoft Azure: not known what it said at that time (no answer in time).", ""},
 	} {
@@ -65,7 +65,7 @@ func TestTheOtherWordStandsBesideOurs(t *testing.T) {
 		`"says":"Borealis acknowledged it at 11:56 UTC, 9 min after us (checked just now)."`)
 	s.official[id] = &Official{Why: "the server answered 403"}
 	html = page(t, s, "/incidents/"+id)
-	shows(t, html, "Borealis: unknown (the server answered 403).")
+	shows(t, html, "What Borealis says itself: unknown (the server answered 403).")
 	hides(t, html, "no incident posted")
 }
 

@@ -158,9 +158,8 @@ type writer struct {
 
 // words is what the templates may use.
 type words struct {
-	What, Them, ISP, Region, Office, Since, Until, Next, Acknowledged, Zone string
-	Minutes                                                                 int
-	Likely                                                                  bool
+	What, Them, ISP, Region, Office, Since, Until, Took, Next, Acknowledged, Zone string
+	Likely                                                                        bool
 }
 
 func (w *writer) over() bool { return w.facts.Incident.State == detect.Resolved }
@@ -279,7 +278,7 @@ func (w *writer) words(next time.Time) words {
 		Likely: i.Confidence != detect.ConfidenceConfirmed, Zone: w.zoneName(),
 	}
 	if !to.IsZero() {
-		x.Until, x.Minutes = w.clock(to), int((to.Sub(from)+30*time.Second)/time.Minute)
+		x.Until, x.Took = w.clock(to), w.minutes(to.Sub(from))
 	}
 	if !next.IsZero() {
 		x.Next = w.clock(next)
@@ -288,6 +287,18 @@ func (w *writer) words(next time.Time) words {
 		x.Acknowledged = w.clock(f.Official.Posted)
 	}
 	return x
+}
+
+// minutes is how long d is, in whole minutes.
+func (w *writer) minutes(d time.Duration) string {
+	switch n := int((d + 30*time.Second) / time.Minute); n {
+	case 0:
+		return w.c.texts["moment"]
+	case 1:
+		return w.c.texts["minute"]
+	default:
+		return fmt.Sprintf(w.c.texts["minutes"], n)
+	}
 }
 
 // them is who is blamed, by the name that people know.

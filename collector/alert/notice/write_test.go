@@ -172,3 +172,14 @@ func TestTheNextNoticeIsPromised(t *testing.T) {
 		}
 	}
 }
+
+// TestHowLongItWas is said in words also when it was short.
+func TestHowLongItWas(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		25 * time.Second: "less than a minute", 31 * time.Second: "1 minute", 89 * time.Second: "1 minute", 107 * time.Minute: "107 minutes",
+	} {
+		if got := (&writer{c: english()}).minutes(d); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+}
