@@ -8,8 +8,9 @@ import (
 )
 
 // This file lets a second engine begin where this one is, for a drill: an engine
-// that knows nothing needs a round of every check before a failure means
-// anything to it, and minutes until it knows how long answers take.
+// that knows nothing takes nobody for a witness before it has heard how he is,
+// takes no failing request into its pools before the check has been good, and asks
+// with deadlines that fit nobody.
 
 // Twin returns an engine that watches what e watches, knows what works for whom
 // and how fast, and shares nothing with e. It begins in a calm world: what fails

@@ -245,10 +245,11 @@ func TestPartOfTheRequestsFail(t *testing.T) {
 		return failed
 	}
 	for _, agent := range []string{"a0", "a1", "a2"} {
-		if n := count(agent); n < 250 || n > 350 {
+		n := count(agent)
+		if n < 250 || n > 350 {
 			t.Errorf("%s: %d of 1,000 fail", agent, n)
 		}
-		if count(agent) != count(agent) {
+		if count(agent) != n {
 			t.Error("the same moment fails and does not")
 		}
 	}
