@@ -4,15 +4,16 @@
 // # Three parts
 //
 // [Decide] is a pure function of what a route was last told, the incident as it
-// is, what is known beside it ([Beside]), the route and the time. It returns a typed [Reason] also when nothing is
-// sent, so that "why was I not called?" has an answer.
+// is, what is known beside it ([Beside]), the route and the time. It returns a
+// typed [Reason] also when nothing is sent, so that "why was I not called?" has an
+// answer: [Planner.Explain] gives it, and picket notify explain shows it.
 //
 // [Planner] holds for every incident and route what was told last. It turns an
 // incident's change, or the passing of time, into [Letter]s. It does no I/O and
 // has no clock: the collector asks it, saves the letters in the same transaction
 // as the incident, and tells it so with [Planner.Enqueued]. A crash between
 // the two loses nothing: what every route was told follows from the letters in
-// the store, and [Planner.Restore] reads it back.
+// the store, and [Planner.Restore] and [Planner.Recall] read it back.
 //
 // [Sender] works the outbox: one goroutine per route, so that a receiver that
 // hangs holds up nobody else, and per incident and route strictly in order, so
@@ -28,18 +29,56 @@
 // that comes and goes (intermittent) holds as a whole, well or not, and is told
 // once. What was found in late results (retrospective) is told to nobody.
 //
-// A route that says nothing waits for twelve seconds. Trouble that is gone
-// within ten is transient and nobody's business; two more are the time in which
-// the next asking after it is answered. So what was transient is never told,
-// whichever second it ended in. delay: 0s tells at once, transient or not.
+// A route's [Class] says what it is for: a page goes at once, chat after 30 s, a
+// ticket after 3 min, a client after 10 min. So a blip reaches nobody but who is
+// paged, and asked for the first second: a page cannot wait to see what is
+// transient, so it hears of that too, and of its end when health has lasted for
+// the resolve delay. A webhook or a mail that names neither class nor delay waits
+// for twelve seconds instead. Trouble that is gone within ten is transient and
+// nobody's business; two more are the time in which the next asking after it is
+// answered. So what was transient is never told there, whichever second it ended
+// in. delay: 0s tells at once, transient or not.
 //
 // "Resolved" waits until health has lasted for the route's resolve delay, counted
 // from the recovery; until then a relapse needs no message, because for the
-// receiver it never ended. After
-// "opened" only what changes the reader's mind is told: a higher confidence, another
-// label or severity, evidence that a line is down. Counts move all the time and
-// are no news. A route that was told of an incident also hears its end, whatever
+// receiver it never ended. It keeps its id when it comes back later, too.
+//
+// After "opened" only what changes the reader's mind is told: a higher
+// confidence, another label, layer or severity, evidence that a line is down, that
+// the provider admits it. Counts move all the time and are no news. What can
+// happen only once is told at once, the rest at least five minutes apart (a
+// ticket, a client: fifteen). While nothing changes a page and a chat hear after
+// half an hour, then hourly, that it goes on; a client after one hour, then every
+// two; a ticket not at all; and no page whose incident somebody has taken on. See
+// [Cadence]. A route that was told of an incident also hears its end, whatever
 // became of its kind.
+//
+// # What holds it back
+//
+// In this order, and none of it ever holds back the end of what was told: who
+// heard that it broke must hear that it works. A test plays random lives of
+// incidents against that promise.
+//
+// A wider incident that the route knows of, or is about to be told of, explains
+// what lies inside it: a target of a region that is out, a site of an ISP that is
+// out. What outlasts it is told then. It must be open, no less harmful, and of
+// nobody else's client; a drill explains nothing real (inhibit.go).
+//
+// In its quiet times ([Quiet]) a route hears of nothing new, but of what is urgent
+// enough ([Level], [LevelOf]). What is over by their end is never told.
+//
+// More than ten letters on a route in five minutes are a storm (storm.go): one
+// letter, an alert of its own, stands for all that follow, names them and says
+// until when; it is renewed while there are too many, and ended when not.
+//
+// # Shadow
+//
+// A route in shadow has its letters written down and never delivered, so that
+// people see for a week what they would get. Who goes live in the middle of an
+// incident is told of it from its beginning, since nobody was told before; and who
+// turns to shadow in the middle still really hears the end of what was really told.
+//
+// # Silences and escalation
 //
 // A silence holds back what is new until it ends, and never the end of what was
 // told: who heard that it broke must hear that it works. It mutes what it names
