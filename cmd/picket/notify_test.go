@@ -73,6 +73,7 @@ func TestNotify(t *testing.T) {
 http: %s
 providers: [{id: cloud}]
 targets: [{id: a, provider: cloud, service: s, checks: [{kind: tcp, host: 127.0.0.1, port: 9}]}]
+lookups: off
 smtp: {host: 127.0.0.1, port: %d, from: picket@msp.example, security: none}
 alerts:
 - {name: desk, mail: [ana@msp.example, desk@msp.example], delay: 3m, min_confidence: confirmed}
@@ -109,6 +110,13 @@ alerts:
 	if code != exitFailed || !strings.Contains(out, "delivered  desk") || !strings.Contains(out, "FAILED     page") ||
 		!strings.Contains(out, "answers 403") || strings.Contains(out, "T0K3N") {
 		t.Errorf("test: exit %d\n%s", code, out)
+	}
+	out, code = notify("receipts")
+	if code != 0 || !strings.Contains(out, "desk") || !strings.Contains(out, "sent") || strings.Contains(out, "page ") {
+		t.Errorf("receipts: exit %d\n%s", code, out)
+	}
+	if out, code = notify("receipts", "--incident", "01J"); code == 0 || !strings.Contains(out, "there is no incident 01J") {
+		t.Errorf("receipts of nothing: exit %d\n%s", code, out)
 	}
 	out, code = notify("test", "nobody")
 	if code != exitUsage || !strings.Contains(out, "there is no alert route nobody") {

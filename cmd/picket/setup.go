@@ -30,6 +30,7 @@ type setup struct {
 	out    io.Writer                                                // what people read
 	secret func() (string, error)                                   // asks without echo
 	lookup func(ctx context.Context, host string) ([]string, error) // of names
+	askDNS bool                                                     // what alerts and the page depend on
 	ask    bool                                                     // there is somebody to ask
 
 	given  map[string]bool   // flags that were set
@@ -43,7 +44,7 @@ type setup struct {
 }
 
 func setupCommand() *cobra.Command {
-	s := &setup{answer: map[string]string{}, given: map[string]bool{}, hidden: map[string]string{}, lookup: net.DefaultResolver.LookupHost}
+	s := &setup{answer: map[string]string{}, given: map[string]bool{}, hidden: map[string]string{}, lookup: net.DefaultResolver.LookupHost, askDNS: true}
 	return s.command()
 }
 
@@ -125,7 +126,7 @@ func (s *setup) run(cmd *cobra.Command) error {
 	for _, w := range warnings(s.file) {
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
 	}
-	printIndependence(cmd.ErrOrStderr(), collector.CheckIndependence(cmd.Context(), s.file, !s.skip))
+	printIndependence(cmd.ErrOrStderr(), collector.CheckIndependence(cmd.Context(), s.file, s.askDNS && !s.skip))
 	if s.dryRun {
 		fmt.Fprintf(s.out, "Would write %s:\n\n%s\nand make the data folder %s. Nothing was written.\n", s.answer["config"], s.text, s.answer["data"])
 		return nil
