@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"picket/collector/influx"
 	"picket/internal/influxd"
 )
 
@@ -293,6 +294,23 @@ func TestVariablesAndAnnotations(t *testing.T) {
 			if got := rows(t, s, rendered(t, b, a.Target.Query, everybody, "", "")); !slices.Equal(got, notes[a.Name]) {
 				t.Errorf("%s: annotation %s: %v", name, a.Name, got)
 			}
+		}
+	}
+}
+
+// TestWhatCountsAsDown: mixed results and degraded do not, partly down does.
+func TestWhatCountsAsDown(t *testing.T) {
+	w := &world{now: time.Now().UTC().Truncate(24 * time.Hour).Add(-12*time.Hour + 2*time.Second)}
+	for state, provider := range []string{"a", "b", "c", "d", "e"} {
+		w.verdict(influx.Verdict{Time: w.ago(0), Provider: provider, Region: "r", Target: provider, State: state, Sites: 3, Networks: 3})
+	}
+	s := started(t, influxd.Options{})
+	w.write(t, s, "")
+	b := shipped(t)[home+"/overview.json"]
+	for _, p := range b.Panels[:2] {
+		v := view{from: w.now.Add(-time.Hour), to: w.now}
+		if got := shown(t, s, b, p, p.Targets[0], v); !slices.Equal(got, []string{"down=2"}) {
+			t.Errorf("%s: %v", p.Title, got)
 		}
 	}
 }

@@ -64,10 +64,9 @@
 // asked for. States of `official` are ordered so that the worst is the largest, and
 // what is not known is worse than what is well.
 //
-// Field types
-// are fixed for ever: a field that changes its type is refused by every shard
-// that knows it. Tags are bounded sets (never addresses, errors or ids of
-// incidents other than in `incident`); empty tags and phases that did not happen
+// Field types are fixed for ever: a field that changes its type is refused by every
+// shard that knows it. Tags are bounded sets (never addresses, errors or ids, but
+// those of `incident` and `notice`); empty tags and phases that did not happen
 // are left out. Timestamps are milliseconds.
 //
 // Tokens never appear in errors or logs.
