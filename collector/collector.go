@@ -16,6 +16,10 @@
 // silent still answers; wan.go). What the first says decides whose votes count;
 // what the second finds is evidence for the judge.
 //
+// While a drill is on (drills.go), a second judge hears what the first one hears,
+// rewritten by collector/drill; it is offered that, and never waited for. What it
+// finds goes where all incidents go, marked.
+//
 // # What holds back whom
 //
 // Results hold back their agent and nobody else: ingest returns to the uplink
