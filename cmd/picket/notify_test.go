@@ -122,6 +122,12 @@ alerts:
 	if code != exitUsage || !strings.Contains(out, "there is no alert route nobody") {
 		t.Errorf("test nobody: exit %d\n%s", code, out)
 	}
+	if out, code = notify("shadow"); code != 0 || !strings.Contains(out, "Nothing would have been sent in the last 24h.") {
+		t.Errorf("shadow: exit %d\n%s", code, out)
+	}
+	if out, code = notify("explain", "01NONE"); code != exitUsage || !strings.Contains(out, "there is none with this id") {
+		t.Errorf("explain nothing: exit %d\n%s", code, out)
+	}
 	if out, code = notify("test", "page", "--json"); code != exitFailed || !strings.Contains(out, `"picket.alert_test/v1"`) {
 		t.Errorf("test --json: exit %d\n%s", code, out)
 	}
