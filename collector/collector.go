@@ -17,8 +17,7 @@
 // what the second finds is evidence for the judge.
 //
 // While a drill is on (drills.go), a second judge hears what the first one hears,
-// rewritten by collector/drill; it is offered that, and never waited for. What it
-// finds goes where all incidents go, marked.
+// rewritten by collector/drill. What it finds goes where all incidents go, marked.
 //
 // # What holds back whom
 //
@@ -308,25 +307,6 @@ func (c *Collector) decided(now time.Time, e detect.Event) {
 	case detect.Notice:
 		c.log.Info("notice", "kind", e.Kind, "site", e.Site, "agent", e.Agent, "text", e.Text)
 	}
-}
-
-// ask hands a question to the agents that it is for.
-func (c *Collector) ask(a detect.Ask) {
-	ask := uplink.Ask{Round: a.Round, Config: a.Config, Check: a.Check, Deadline: a.Deadline, Attempt: a.Attempt}
-	for _, agent := range a.Agents {
-		c.server.Ask(agent, ask)
-	}
-}
-
-// found hands out what an incident is now.
-func (c *Collector) found(i detect.Incident) {
-	c.telemetry.incident(i)
-	c.alerts.changed(i)
-}
-
-func (c *Collector) logIncident(level slog.Level, what string, i detect.Incident) {
-	c.log.Log(context.Background(), level, what, "id", i.ID, "kind", i.Kind, "state", i.State, "title", i.Title,
-		"sites", fmt.Sprintf("%d/%d", i.DownSites, i.Sites), "reason", i.Reason.Code)
 }
 
 // fleetChanged has the judge and the agents told, soon, who belongs to the fleet.
