@@ -82,8 +82,8 @@ func TestABackupComesBackWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := store.Inside{Format: 4, Users: 1, Open: 1, Waiting: 1}
-	if m.Inside != want || m.Version != "1.2.3" || time.Since(m.Made) > time.Minute {
+	want := store.Inside{Format: m.Inside.Format, Users: 1, Open: 1, Waiting: 1}
+	if m.Inside != want || m.Inside.Format < 9 || m.Version != "1.2.3" || time.Since(m.Made) > time.Minute {
 		t.Errorf("the backup says of itself: %+v", m)
 	}
 	for _, name := range []string{"ca/root.key", "ca/root.crt", "ca/issuer.key", "ca/issuer.crt", "ca/reset.key", "acme/picket.example+rsa"} {

@@ -1,7 +1,8 @@
 // Package docs holds the pages that Picket explains itself with at a prompt:
-// those of the codes that joining and the doctor (E) and a look at the configuration (W) print. They are files, so that
-// they can be read in the repository as well, and embedded, because a machine
-// that cannot join cannot look anything up either.
+// those of the codes that joining and the doctor (E) and a look at the
+// configuration (W) print. They are files, so that they can be read in the
+// repository as well, and embedded, because a machine that cannot join cannot
+// look anything up either.
 package docs
 
 import (

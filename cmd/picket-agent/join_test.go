@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,6 +135,7 @@ func TestEveryCodeHasItsPageAndItsExit(t *testing.T) {
 		}
 	}
 	lines := strings.Split(strings.TrimSpace(docs.Codes()), "\n")
+	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "W") }) // the Picket server's
 	if len(lines) != 13 || !strings.HasPrefix(lines[0], "E101: ") || !strings.HasPrefix(lines[12], "E113: ") {
 		t.Errorf("the codes are %q", lines)
 	}
