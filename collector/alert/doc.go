@@ -62,7 +62,8 @@
 // A wider incident that the route knows of, or is about to be told of, explains
 // what lies inside it: a target of a region that is out, a site of an ISP that is
 // out. What outlasts it is told then. It must be open, no less harmful, and of
-// nobody else's client; a drill explains nothing real (inhibit.go).
+// nobody else's client; a drill explains nothing real (inhibit.go). An ISP whose
+// lines only lose much does not hide a site that is cut off.
 //
 // In its quiet times ([Quiet]) a route hears of nothing new, but of what is urgent
 // enough ([Level], [LevelOf]). What is over by their end is never told.

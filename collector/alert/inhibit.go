@@ -39,18 +39,32 @@ func explains(p, c *detect.Incident) bool {
 	return contains(p, c)
 }
 
-// explainsSite is explains for a site: its ISP is out, or Picket has lost sight
-// of more than it.
+// explainsSite is explains for a site: its ISP is as badly off, or Picket has
+// lost sight of more than it.
 func explainsSite(p, c *detect.Incident) bool {
 	switch p.Kind {
 	case detect.KindNetwork:
-		return p.Network == c.Network && p.Network != ""
+		return p.Network == c.Network && p.Network != "" && asBad(p, c)
 	case detect.KindFleet:
 		return c.Severity == detect.SeverityUnseen && !c.LineDown && (p.Site == "" || p.Site == c.Site)
 	case detect.KindCollector:
 		return c.Severity == detect.SeverityUnseen && !c.LineDown
 	}
 	return false
+}
+
+// asBad says whether an ISP's trouble is enough to explain that of a site on it.
+// Lines that lose much explain no silence and no dead line, and silence alone,
+// behind which nothing need be broken, explains no line that is known to be dead.
+func asBad(isp, site *detect.Incident) bool {
+	mild := func(i *detect.Incident) bool {
+		return i.Severity == detect.SeverityDegraded || i.Severity == detect.SeverityPartial
+	}
+	switch {
+	case mild(isp) && !mild(site), site.LineDown && isp.Severity == detect.SeverityUnseen && !isp.LineDown:
+		return false
+	}
+	return site.Severity == detect.SeverityUnseen || harm(site.Severity) <= harm(isp.Severity)
 }
 
 // contains says whether what c blames lies inside what p blames, by the names

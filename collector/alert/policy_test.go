@@ -157,6 +157,9 @@ func TestExplains(t *testing.T) {
 		i.ID, i.Kind, i.Target, i.Targets = "01JT", detect.KindTarget, "web", []string{"web"}
 	})
 	with := func(i detect.Incident, f func(*detect.Incident)) detect.Incident { f(&i); return i }
+	lossy := func(i *detect.Incident) { i.Severity = detect.SeverityDegraded }
+	silent := func(i *detect.Incident) { i.Severity = detect.SeverityUnseen }
+	cutOff := func(i *detect.Incident) { i.Severity, i.LineDown = detect.SeverityUnseen, true }
 	for _, c := range []struct {
 		name string
 		p, c detect.Incident
@@ -174,6 +177,15 @@ func TestExplains(t *testing.T) {
 		{"one client's explains nobody else's", with(region, func(i *detect.Incident) { i.Client = "acme" }), target, false},
 		{"a site by its ISP", isp, line, true},
 		{"not by a cloud", region, line, false},
+		{"a dead line by an ISP that loses much", with(isp, lossy), with(line, cutOff), false},
+		{"a site that is out by an ISP that loses much", with(isp, lossy), line, false},
+		{"a silent site by an ISP that loses much", with(isp, lossy), with(line, silent), false},
+		{"a site that loses much by an ISP that does", with(isp, lossy), with(line, lossy), true},
+		{"a dead line by an ISP that is out", isp, with(line, cutOff), true},
+		{"a silent site by a silent ISP", with(isp, silent), with(line, silent), true},
+		{"a dead line by an ISP that is only silent", with(isp, silent), with(line, cutOff), false},
+		{"a dead line by an ISP whose lines are dead", with(isp, cutOff), with(line, cutOff), true},
+		{"a site that is out by a silent ISP", with(isp, silent), line, false},
 		{"not by another ISP", isp, with(line, func(i *detect.Incident) { i.Network = "AS2" }), false},
 		{"a path by its ISP", isp, outage(func(i *detect.Incident) { i.ID, i.Kind, i.Network = "01JP", detect.KindNetworkProvider, "AS1" }), true},
 	} {
