@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"picket/collector/detect"
 )
 
 // TestCustomersReadOfThemselvesAlone, in the words that are made for them.
@@ -44,5 +46,74 @@ func TestCustomersReadOfThemselvesAlone(t *testing.T) {
 	}
 	if e.Next.IsZero() || e.Now.After(e.Next) || e.Next.Sub(e.Now) > time.Hour {
 		t.Error("the example promises nothing")
+	}
+}
+
+// TestCustomersGetNoFalseAllClear when all that ends is that this incident is
+// followed.
+func TestCustomersGetNoFalseAllClear(t *testing.T) {
+	w := exampleWords(t)
+	w.Notice = func(Notice) (string, string) { return "", "" } // as notice refuses to word these
+	for _, c := range []struct {
+		name, want string
+		change     func(*detect.Incident)
+	}{
+		{"merged", "This goes on as part of a wider problem, of which you hear separately: ", func(i *detect.Incident) { i.SupersededBy = "01JWIDER" }},
+		{"unwatched", "We no longer watch this, so we cannot say how it is now: ", func(i *detect.Incident) { i.Reason.Code = detect.Unwatched }},
+		{"in maintenance", "We no longer watch this, so we cannot say how it is now: ", func(i *detect.Incident) { i.Reason.Code = detect.Maintained }},
+		{"well again", "This is over: ", func(*detect.Incident) {}},
+	} {
+		e, _ := ExampleNamed("recovered")
+		i := *e.Incident
+		c.change(&i)
+		e.Incident, e.Route = &i, Route{Name: "acme", Class: ClassClient, Clients: []string{"acme"}}
+		m := w.Write(e.Telling)
+		if m.Event != Resolved || !strings.HasPrefix(m.Text, c.want) || !strings.HasPrefix(m.Finding, c.want) {
+			t.Errorf("%s: %s %q", c.name, m.Event, m.Text)
+		}
+		for _, said := range []string{m.Subject, m.Title, m.What} {
+			if said == "" || strings.Contains(said, "[OK]") || strings.Contains(strings.ToLower(said), "over") || m.Tone() == ToneGood {
+				t.Errorf("%s: a subject or title of an all-clear: %q", c.name, said)
+			}
+		}
+	}
+}
+
+// TestProgramsOfCustomersReadOfThemselvesAlone, too: a ticket or a webhook shows
+// fields that the words do not.
+func TestProgramsOfCustomersReadOfThemselvesAlone(t *testing.T) {
+	w := exampleWords(t)
+	w.Notice = func(Notice) (string, string) { return "Problem", "We are looking into it." }
+	write := func(clients []string, change func(*detect.Incident)) Message {
+		e, _ := ExampleNamed("site")
+		i := *e.Incident
+		i.Client, i.Site, i.Target, i.Targets = "globex", "globex/lyon", "globex-erp", []string{"globex-erp", "globex-mail"}
+		i.Network, i.VRegion, i.Title, i.Impact = "Orange", "Lyon", "globex/lyon: globex-erp is out", []detect.Impact{{Client: "globex", Failing: 1, Sites: 1}, {Client: "acme", Failing: 1, Sites: 1}}
+		change(&i)
+		e.Incident, e.Route = &i, Route{Name: "r", Class: ClassClient, Clients: clients}
+		return w.Write(e.Telling)
+	}
+	same := func(*detect.Incident) {}
+	for name, m := range map[string]Message{
+		"another client":   write([]string{"acme"}, same),
+		"everybody":        write(nil, same),
+		"of several":       write([]string{"acme"}, func(i *detect.Incident) { i.Client = "" }),
+		"of nobody, alone": write(nil, func(i *detect.Incident) { i.Client = "" }),
+	} {
+		raw, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, other := range []string{"globex", "Lyon", "Orange"} {
+			if strings.Contains(string(raw), other) {
+				t.Errorf("%s reads %s:\n%s", name, other, raw)
+			}
+		}
+		if m.What != "Problem" {
+			t.Errorf("%s: what %q", name, m.What)
+		}
+	}
+	if m := write([]string{"globex"}, same); m.Site != "globex/lyon" || m.Client != "globex" || m.Target != "globex-erp" || m.Targets != nil || m.ISP != "" || m.SeenFrom != "" {
+		t.Errorf("of itself a client reads %+v", m)
 	}
 }

@@ -133,7 +133,8 @@
 // title.
 //
 // Customers (routes of [ClassClient]) are told in plain language, by the words of
-// [picket/collector/alert/notice], and of nobody but themselves.
+// [picket/collector/alert/notice], and of nobody but themselves. What was merged
+// or is no longer watched is never told to them as over (client.go).
 //
 // [Examples] are stories that show all of this without anything having happened;
 // picket notify preview prints them, and testdata keeps them as they read. Their
