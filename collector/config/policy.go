@@ -59,13 +59,17 @@ func (s *schema) policy(r *Route) strict.Keys {
 // settlePolicy fills in what the block of a route leaves to its class, and the
 // class from the way. A webhook or a mail without either keeps its own delay:
 // what is gone within ten seconds is never told on it.
-func (r *Route) settlePolicy(n *strict.Node) {
+func (s *schema) settlePolicy(r *Route, n *strict.Node, path string) {
 	asked := r.Class != ""
 	if !asked {
 		r.Class = classOfWay(n)
 	}
 	if !n.Has("delay") && (asked || !n.Has("webhook") && !n.Has("mail")) {
 		r.Delay = classDelay(r.Class)
+	}
+	if r.Class == ClassClient && len(r.Clients) == 0 {
+		s.out.Warnings = append(s.out.Warnings, Problem{File: s.File, Line: n.At.Line, Column: n.At.Column,
+			Text: path + " is read by customers and has no clients, so it is told of the sites of all clients: write whose it is, such as clients: [acme]"})
 	}
 }
 

@@ -55,6 +55,32 @@ alerts:
 	}
 }
 
+// TestACustomersRouteWithoutClients is told of everybody's sites, which hardly
+// anybody means.
+func TestACustomersRouteWithoutClients(t *testing.T) {
+	for _, c := range []struct {
+		route string
+		warns bool
+	}{
+		{hooked + ", class: client", true},
+		{hooked + ", class: client, clients: []", true},
+		{hooked + ", class: client, clients: [acme]", false},
+		{hooked + ", class: chat", false},
+	} {
+		f, err := Parse("p.yaml", []byte("clients: [{id: acme}]\nalerts:\n- {name: a, "+c.route+"}\n"))
+		if err != nil {
+			t.Fatalf("%s: %v", c.route, err)
+		}
+		k := slices.IndexFunc(f.Warnings, func(w Problem) bool { return strings.Contains(w.Text, "alerts[0]") })
+		if (k >= 0) != c.warns {
+			t.Fatalf("%s: warnings %v", c.route, f.Warnings)
+		}
+		if c.warns && (f.Warnings[k].Line != 3 || !strings.Contains(f.Warnings[k].Text, "of the sites of all clients")) {
+			t.Errorf("%s: %v", c.route, f.Warnings[k])
+		}
+	}
+}
+
 func TestMistakesOfPolicies(t *testing.T) {
 	for _, c := range []struct{ src, want string }{
 		{"alerts:\n- {name: a, " + hooked + ", class: pager}\n", `p.yaml:2:63: alerts[0].class "pager": not known here, did you mean "page"?; one of page, chat, ticket, client`},

@@ -71,7 +71,7 @@ func (s *schema) routes() func(int, *strict.Node, string) {
 		if n.Kind != strict.Object {
 			return
 		}
-		r.settlePolicy(n)
+		s.settlePolicy(&r, n, path)
 		s.way(n, path)
 		if r.Name == "" {
 			if !n.Has("name") {
