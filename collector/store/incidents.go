@@ -180,11 +180,11 @@ const standsFor = 30 * 24 * time.Hour
 
 // Standing returns the incidents whose newest message to a route is not
 // "resolved", or was made after since; none whose newest is older than 30 days
-// or was only written down.
+// or was only written down. A test of the route is no incident, and does not stand.
 func (s *Store) Standing(ctx context.Context, route string, since time.Time) ([]string, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT incident FROM (
 			SELECT incident, event, created, row_number() OVER (PARTITION BY incident ORDER BY created DESC, length(id) DESC, id DESC) AS nth
-			FROM outbox WHERE created >= ? AND route = ? AND state <> ?)
+			FROM outbox WHERE created >= ? AND route = ? AND state <> ? AND event <> 'test')
 		WHERE nth = 1 AND (event <> 'resolved' OR created >= ?) ORDER BY created, incident LIMIT 5000`,
 		millis(since.Add(-standsFor)), route, MessageRecorded, millis(since))
 	all, err := collect(rows, err, func(r *sql.Rows) (id string, err error) {

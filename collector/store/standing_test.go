@@ -29,7 +29,8 @@ func TestWhatStandsOnARoute(t *testing.T) {
 	put("e.other.1", "e", "other", "opened", time.Hour, MessageDue)
 	put("f.r.1", "f", "r", "opened", time.Hour, MessageRecorded) // never sent
 	put("g.r.1", "g", "r", "opened", 40*24*time.Hour, MessageDue)
-	for k := range 11 { // the tenth is newer than the ninth, written in the same moment
+	put("TEST-WEEK-1.r.1", "TEST-WEEK-1", "r", "test", time.Minute, MessageDue) // no incident: it is not said again
+	for k := range 11 {                                                         // the tenth is newer than the ninth, written in the same moment
 		event := "updated"
 		if k == 10 {
 			event = "resolved"

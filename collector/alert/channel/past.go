@@ -18,7 +18,7 @@ type Past interface {
 	// oldest first, whatever became of them.
 	Letters(ctx context.Context, route, incident string) ([][]byte, error)
 	// Standing returns the incidents whose last letter to the route is not
-	// "resolved", or was written after since.
+	// "resolved", or was written after since. A test of the route is none of them.
 	Standing(ctx context.Context, route string, since time.Time) ([]string, error)
 }
 
