@@ -197,38 +197,54 @@ func (a *alerts) tellTroubles(ctx context.Context, now time.Time, file *config.F
 	return nil
 }
 
-// lookForTroubles reads from the receipts which routes are in trouble.
+// lookForTroubles reads from the receipts which routes are in trouble. One that
+// was told stays until the route delivers: that what it lost is too old to speak
+// against it, or is forgotten, mends nothing.
 func (a *alerts) lookForTroubles(ctx context.Context, now time.Time, file *config.File) (map[string]alert.Trouble, error) {
 	open, err := a.store.Undelivered(ctx, now.Add(-deadFor), maxUndelivered)
 	if err != nil {
 		return nil, err
 	}
-	troubles := map[string]alert.Trouble{}
-	if len(open) > 0 {
-		receipts, err := a.store.Receipts(ctx)
+	receipts := map[string]store.RouteReceipts{}
+	if len(open) > 0 || len(a.health.told) > 0 {
+		all, err := a.store.Receipts(ctx)
 		if err != nil {
 			return nil, err
 		}
-		delivered := map[string]time.Time{}
-		for _, r := range receipts {
-			delivered[r.Route] = r.LastSent
+		for _, r := range all {
+			receipts[r.Route] = r
 		}
-		var list []alert.Undelivered
-		for _, m := range open {
-			used := slices.ContainsFunc(file.Alerts, func(r config.Route) bool { return r.Name == m.Route })
-			if m.LastError == alert.RouteGone || !used {
-				continue
-			}
-			u := alert.Undelivered{Route: m.Route, Created: m.Created, Why: m.LastError}
-			if m.State == store.MessageDead {
-				u.GivenUp = m.Done
-			}
-			list = append(list, u)
-		}
-		troubles = alert.Troubles(now, list, delivered)
 	}
+	used := func(name string) bool {
+		return slices.ContainsFunc(file.Alerts, func(r config.Route) bool { return r.Name == name })
+	}
+	delivered := map[string]time.Time{}
+	for name, r := range receipts {
+		delivered[name] = r.LastSent
+	}
+	var list []alert.Undelivered
+	for _, m := range open {
+		if m.LastError == alert.RouteGone || !used(m.Route) {
+			continue
+		}
+		u := alert.Undelivered{Route: m.Route, Created: m.Created, Why: m.LastError}
+		if m.State == store.MessageDead {
+			u.GivenUp = m.Done
+		}
+		list = append(list, u)
+	}
+	troubles := alert.Troubles(now, list, delivered)
 	a.health.mu.Lock()
 	defer a.health.mu.Unlock()
+	for name, was := range a.health.told {
+		if _, still := troubles[name]; still || !used(name) || was.trouble.Ended(receipts[name].LastSent, receipts[name].LastDead) {
+			continue
+		}
+		if last, ok := a.health.troubles[name]; ok {
+			was.trouble = last
+		}
+		troubles[name] = was.trouble
+	}
 	a.health.troubles = troubles
 	return troubles, nil
 }

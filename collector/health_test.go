@@ -154,6 +154,57 @@ func TestAFailingRouteIsToldByAnother(t *testing.T) {
 	}
 }
 
+// TestATroubleIsNotOverBecauseItIsOld: what a dead route lost ages out, and
+// nobody is told that it delivers again until it has, also through a restart.
+func TestATroubleIsNotOverBecauseItIsOld(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "picket.db")
+	h := newHooks(t, path, config.Weekly{Off: true})
+	ctx, written := t.Context(), time.Now().Add(-20*24*time.Hour).Truncate(time.Millisecond)
+	put := func(id string, created time.Time) {
+		t.Helper()
+		if err := h.s.Enqueue(ctx, []store.Message{{ID: id, Incident: id, Route: "chat", Event: "opened", Body: []byte("{}"), Created: created}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("lost", written)
+	if err := h.s.Failed(ctx, "lost", written.Add(time.Hour), "the receiver answers 404", true); err != nil {
+		t.Fatal(err)
+	}
+	// One that arrived before the other was given up says nothing of now.
+	put("arrived", written)
+	if err := h.s.Sent(ctx, "arrived", written.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	h.a.lookAfter(ctx, written.Add(2*time.Hour))
+	told := h.a.health.told["chat"]
+	h.a.lookAfter(ctx, written.Add(9*24*time.Hour))
+	if got := h.states(t, told.trouble.ID()); got != "pager opened waiting" {
+		t.Errorf("after nine days: %q", got)
+	}
+	h.s.Close()
+	h = newHooks(t, path, config.Weekly{Off: true})
+	defer h.s.Close()
+	if !h.a.restoreTroubles(ctx) {
+		t.Fatal("not restored")
+	}
+	h.a.lookAfter(ctx, written.Add(10*24*time.Hour))
+	if got := h.states(t, told.trouble.ID()); got != "pager opened waiting" {
+		t.Errorf("after a restart: %q", got)
+	}
+	routes, err := h.a.byRoute(ctx)
+	if err != nil || !routes[0].Failing.Equal(written) {
+		t.Errorf("the page says %+v, %v", routes, err)
+	}
+	put("again", written.Add(11*24*time.Hour))
+	if err := h.s.Sent(ctx, "again", written.Add(11*24*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	h.a.lookAfter(ctx, written.Add(11*24*time.Hour+time.Minute))
+	if got := h.states(t, told.trouble.ID()); got != "pager opened waiting, pager resolved waiting" {
+		t.Errorf("when it delivers: %q", got)
+	}
+}
+
 // TestEveryRouteIsTestedOnceAWeek: at its time and not before the installation,
 // once however often it is looked, also through a restart and for a route that
 // was not there before; what becomes of it is kept.

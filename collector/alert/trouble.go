@@ -65,6 +65,12 @@ func Troubles(now time.Time, list []Undelivered, delivered map[string]time.Time)
 	return all
 }
 
+// Ended reports whether the route has delivered since t began, and since it last
+// gave a message up. Only then may anybody be told that it delivers again.
+func (t Trouble) Ended(delivered, gaveUp time.Time) bool {
+	return delivered.After(t.Since) && delivered.After(gaveUp)
+}
+
 // troublePrefix begins what stands where an incident's id does in a message about a route.
 const troublePrefix = "ROUTE-"
 
