@@ -50,9 +50,6 @@ type alerts struct {
 // flushWithin is how long the last changes may take to be saved at the end.
 const flushWithin = 5 * time.Second
 
-// restored is how long an incident that ended may still be told about.
-const restored = 24 * time.Hour
-
 func newAlerts(s *store.Store, file *config.File, page string, log *slog.Logger) *alerts {
 	deliverer := channel.New(channel.Options{Ways: ways(file), SMTP: mailServer(file), Past: outbox{s}, Log: log})
 	a := &alerts{
@@ -173,72 +170,6 @@ func (a *alerts) next() (i detect.Incident, file *config.File, ok bool) {
 	a.order = a.order[1:]
 	return i, file, true
 }
-
-// restore takes back what was open or lately ended, and returns what the judge
-// needs of it: the incidents that are open or may still come back.
-func (a *alerts) restore(ctx context.Context, now time.Time) ([]detect.Incident, error) {
-	if err := a.recall(ctx, now); err != nil {
-		return nil, err
-	}
-	docs, err := a.store.Incidents(ctx, false, 0)
-	if err != nil {
-		return nil, err
-	}
-	var open []detect.Incident
-	for _, doc := range docs {
-		var i detect.Incident
-		if err := json.Unmarshal(doc, &i); err != nil {
-			a.log.Error("read a stored incident", "err", err) // the others count
-			continue
-		}
-		if !i.State.Open() && now.Sub(i.Resolved) > restored {
-			continue
-		}
-		messages, err := a.store.Messages(ctx, i.ID)
-		if err != nil {
-			return nil, err
-		}
-		bodies := make([][]byte, len(messages))
-		for k, m := range messages {
-			bodies[k] = m.Body
-		}
-		if err := a.planner.Restore(i, bodies); err != nil {
-			a.log.Error("restore what was told", "incident", i.ID, "err", err)
-		}
-		switch {
-		case i.Drill && i.State.Open(): // it was played by a process that is gone
-			a.changed(drillEnded(now, i))
-		case i.Drill: // no engine knows of it any more
-		case i.State.Open() || now.Sub(i.Resolved) < reopenable:
-			open = append(open, i)
-		}
-	}
-	return open, nil
-}
-
-// recall gives the planner back how much the routes were told lately.
-func (a *alerts) recall(ctx context.Context, now time.Time) error {
-	from := now.Add(-alert.StormWindow)
-	storms, err := a.store.Since(ctx, now.Add(-restored), alert.StormPrefix)
-	if err != nil {
-		return err
-	}
-	lately, err := a.store.Since(ctx, from, "")
-	if err != nil {
-		return err
-	}
-	storms = slices.DeleteFunc(storms, func(m store.Message) bool { return !m.Created.Before(from) })
-	for _, m := range append(storms, lately...) {
-		if err := a.planner.Recall(m.Body); err != nil {
-			a.log.Error("restore what was told", "letter", m.ID, "err", err)
-		}
-	}
-	return nil
-}
-
-// reopenable is how long an ended incident may come back under its id
-// (detection.md, amendment 16).
-const reopenable = 90 * time.Minute
 
 // run saves and plans until ctx ends, and then saves what is pending.
 func (a *alerts) run(ctx context.Context) {

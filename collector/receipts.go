@@ -141,12 +141,9 @@ func (a *alerts) deliver(ctx context.Context, r alert.Route, l alert.Letter) err
 // outbox, and a route that took it is in trouble no more.
 func (a *alerts) tested(ctx context.Context, route string, written time.Time) {
 	id := fmt.Sprintf("TEST-%d", written.UnixMilli())
-	m := store.Message{ID: alert.Key(id, route, 1), Incident: id, Route: route, Event: string(alert.Tested), Created: written, Due: written.Add(weeklyLate)}
-	err := a.store.Enqueue(ctx, []store.Message{m})
-	if err == nil {
-		err = a.store.Sent(ctx, m.ID, time.Now())
-	}
-	if err != nil {
+	m := store.Message{ID: alert.Key(id, route, 1), Incident: id, Route: route, Event: string(alert.Tested), Created: written,
+		State: store.MessageSent, Done: time.Now()}
+	if err := a.store.Enqueue(ctx, []store.Message{m}); err != nil {
 		a.log.Error("keep the receipt of a test", "route", route, "err", err)
 	}
 }

@@ -31,8 +31,8 @@ type Message struct {
 	Due       time.Time    // not before; zero means Created
 	Attempts  int          // failed tries so far
 	LastError string       // of the last try; at most 500 bytes
-	State     MessageState // of a new one: due or recorded
-	Done      time.Time    // when it was sent, given up or recorded
+	State     MessageState // of a new one: due, recorded, or sent beside the outbox
+	Done      time.Time    // when it was sent, given up or recorded; of a new one that was sent
 }
 
 const maxErrorText = 500 // bytes of a channel's answer that are kept
@@ -64,8 +64,11 @@ func enqueue(ctx context.Context, tx *sql.Tx, msgs []Message) error {
 			m.Due = m.Created
 		}
 		state, done := MessageDue, int64(0)
-		if m.State == MessageRecorded {
+		switch m.State {
+		case MessageRecorded:
 			state, done = MessageRecorded, millis(m.Created)
+		case MessageSent:
+			state, done = MessageSent, millis(m.Done)
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO outbox (id, incident, route, event, body, created, due, state, done) VALUES (?,?,?,?,?,?,?,?,?)
 			ON CONFLICT (id) DO NOTHING`, m.ID, m.Incident, m.Route, m.Event, notNil(m.Body), millis(m.Created), millis(m.Due), state, done)
