@@ -70,7 +70,9 @@
 //
 // More than ten letters on a route in five minutes are a storm (storm.go): one
 // letter, an alert of its own, stands for all that follow, names them and says
-// until when; it is renewed while there are too many, and ended when not.
+// until when; it is renewed while there are too many, and ended when not. It is
+// updated early to name what is urgent and began after it. Letters about an end
+// do not count, and drills neither count nor wait.
 //
 // # Shadow
 //
@@ -87,8 +89,8 @@
 //
 // A route may hand on what nobody acknowledges ([Escalation], escalate.go). The
 // time counts from when the route was told, so a restart does not begin it anew;
-// an acknowledgement stops it, and so does the end. A route that is a last resort
-// is told nothing else.
+// an acknowledgement stops it, and so does the end. The letter of a storm counts
+// as told. A route that is a last resort is told nothing else.
 //
 // # Ways that need what is out
 //

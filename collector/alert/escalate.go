@@ -16,6 +16,11 @@ import (
 // confidence and quiet hours say, since somebody decided that it is the last
 // resort; what is silenced, recovering or over calls nobody. From then on the
 // route hears of the incident as if it had been told in its own right.
+//
+// Who was told of an incident by the letter of a storm alone was told, too: the
+// time counts from that letter, or from when they would have been told if that is
+// later. When the storm is over and the incident is told by itself before the
+// time is, it counts from then.
 
 // The reasons of escalation.
 const (
@@ -40,14 +45,21 @@ type Step struct {
 // steps are those of the routes that hand the incident on to r.
 func (p *Planner) steps(now time.Time, s *story, r Route) (list []Step) {
 	for _, first := range p.routes {
+		if first.Escalate.To != r.Name {
+			continue
+		}
 		told := s.told[first.Name].heard(first)
-		if first.Escalate.To != r.Name || !told.open() || told.Since.IsZero() {
+		since, ok := told.Since, told.open() && !told.Since.IsZero()
+		if !told.open() {
+			since, ok = p.stands(now, s, first)
+		}
+		if !ok {
 			continue
 		}
 		if _, mute := s.beside.silenced(first.Name, now); mute {
 			continue // somebody saw it, and wants to hear nothing of it
 		}
-		list = append(list, Step{first.Name, told.Since.Add(first.Escalate.After)})
+		list = append(list, Step{first.Name, since.Add(first.Escalate.After)})
 	}
 	return list
 }

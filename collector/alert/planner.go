@@ -169,6 +169,7 @@ func (p *Planner) Next() (at time.Time, ok bool) {
 		}
 		if g != nil && g.told.heard(r).open() {
 			sooner(g.until)
+			sooner(g.hurry)
 		}
 	}
 	return at, ok
@@ -205,11 +206,16 @@ func (p *Planner) plan(now time.Time, s *story, b *batch) {
 	for _, r := range p.routes {
 		g := p.surge(r)
 		d, instead := p.decide(now, s, r)
-		d, r.instead = g.admit(now, d), instead
+		if r.instead = instead; !s.incident.Drill {
+			d = g.admit(now, d)
+		}
 		s.decided[r.Name] = d
 		s.again(d.Next)
 		if d.Event != "" && b.add(p.words.compose(d, s.told[r.Name], &s.incident, s.beside, r, now)) {
-			g.wrote[s.incident.ID] = true
+			g.wroteTo(s, d.Event)
+		}
+		if d.Reason == ReasonStorm {
+			p.urge(now, s, r)
 		}
 		if g.wrote[s.incident.ID] || d.Reason == ReasonStorm && g.draft != nil {
 			s.again(now) // until Enqueued: if saving fails, the next Due writes it again
@@ -242,7 +248,7 @@ func (p *Planner) wake(now time.Time, w *story) {
 // decide asks Decide about s for route r, and for those that it stands in for.
 func (p *Planner) decide(now time.Time, s *story, r Route) (Decision, standIn) {
 	d, instead := decideFor(p.routes, s.told[r.Name], now, &s.incident, func(r Route) Beside { return p.besideOf(now, s, r) }, r)
-	if until, id := p.surge(r).holds(r); until.After(now) && (d.Event == Opened || d.Event == Updated) {
+	if until, id := p.surge(r).holds(r); until.After(now) && !s.incident.Drill && (d.Event == Opened || d.Event == Updated) {
 		d = Decision{Reason: ReasonStorm, By: id, Next: until}
 	}
 	return d, instead
@@ -253,7 +259,9 @@ func (p *Planner) besideOf(now time.Time, s *story, r Route) Beside {
 	b := s.beside
 	b.Steps = p.steps(now, s, r)
 	b.Within, b.WithinUntil = p.within(s, r)
-	b.Storm, b.StormID = p.surge(r).holds(r)
+	if !s.incident.Drill {
+		b.Storm, b.StormID = p.surge(r).holds(r)
+	}
 	return b
 }
 

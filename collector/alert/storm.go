@@ -17,6 +17,15 @@ import (
 // told before hears its end as ever. When the time is over, what still goes on is
 // told one by one if it is ten or fewer, else the letter is renewed.
 //
+// Only what begins or changes counts: the end of what was told is no reason to
+// hold back what is new. A drill takes no part at all: its letters neither count
+// nor wait, so that an exercise cannot silence what is real.
+//
+// Something urgent that begins after the letter is not left without a name until
+// the time is over: the letter is updated ten seconds later to name it, and not
+// again within five minutes. Nor does the letter stop those who would be called
+// when nobody takes an incident on (escalate.go).
+//
 // The letter is an alert of its own: it is opened, updated and resolved, so that
 // a pager shows one incident for the storm. It is of kind [KindStorm].
 
@@ -45,13 +54,16 @@ type Storm struct {
 
 // surge is how much a route was told lately, and its storm.
 type surge struct {
-	recent []time.Time // of the letters in the outbox, none older than the window
+	recent []time.Time // of the letters in the outbox that count, none older than the window
 	id     string      // of the last storm's alert
 	told   Told        // of it
 	until  time.Time   // when it is looked at again
 	gather time.Time   // when the letter of a storm that has begun is written; zero: there is none
+	named  []string    // the incidents that the last letter names, the most urgent first
+	hurry  time.Time   // when the letter is written again to name what is urgent; zero: it is not
 	// Of the Plan or Due that is running, or whose letters were not saved:
 	wrote map[string]bool // incidents with a letter
+	fresh int             // of those letters, the ones that count
 	draft *draft          // a change of the storm; nil: none
 }
 
@@ -91,7 +103,7 @@ func (g *surge) holds(r Route) (until time.Time, id string) {
 // admit lets d pass, or begins a storm. That something goes on is no reason for
 // one: it waits.
 func (g *surge) admit(now time.Time, d Decision) Decision {
-	if d.Event != Opened && d.Event != Updated || len(g.recent)+len(g.wrote) < stormLimit {
+	if !counts(d.Event) || len(g.recent)+g.fresh < stormLimit {
 		return d
 	}
 	if d.Reason == ReasonStillOpen {
@@ -103,10 +115,27 @@ func (g *surge) admit(now time.Time, d Decision) Decision {
 	return Decision{Reason: ReasonStorm, Next: g.gather}
 }
 
+// counts says whether a letter that tells e makes a storm. The end of something
+// does not.
+func counts(e Event) bool { return e == Opened || e == Updated }
+
+// wroteTo notes a letter about s, which is not saved yet.
+func (g *surge) wroteTo(s *story, e Event) {
+	g.wrote[s.incident.ID] = true
+	if counts(e) && !s.incident.Drill {
+		g.fresh++
+	}
+}
+
 // note takes a letter of the route that is safe in the outbox.
 func (g *surge) note(m Message) {
-	g.recent = append(g.recent, m.At)
-	g.wrote = map[string]bool{}
+	g.wrote, g.fresh = map[string]bool{}, 0
+	if m.Drill && m.Kind != KindStorm {
+		return
+	}
+	if counts(m.Event) {
+		g.recent = append(g.recent, m.At)
+	}
 	if m.Kind != KindStorm || m.Storm == nil {
 		return
 	}
@@ -114,6 +143,7 @@ func (g *surge) note(m Message) {
 		g.told = Told{}
 	}
 	g.id, g.told, g.until, g.draft = m.AlertID, g.told.after(m), m.Storm.Until, nil
+	g.named, g.hurry = m.Storm.Incidents, time.Time{}
 	if m.Event == Opened {
 		g.gather = time.Time{}
 	}
@@ -137,7 +167,7 @@ func (p *Planner) Recall(body []byte) error {
 func (p *Planner) calm(now time.Time, b *batch) {
 	for _, r := range p.routes {
 		g := p.surge(r)
-		g.wrote, g.draft = map[string]bool{}, nil
+		g.wrote, g.fresh, g.draft = map[string]bool{}, 0, nil
 		g.recent = slices.DeleteFunc(g.recent, func(t time.Time) bool { return now.Sub(t) >= StormWindow })
 		if !g.gather.IsZero() && !now.Before(g.gather) {
 			if len(p.waiting(now, r)) > 0 {
@@ -147,12 +177,16 @@ func (p *Planner) calm(now time.Time, b *batch) {
 			}
 			continue
 		}
-		if !g.told.heard(r).open() || now.Before(g.until) {
+		if !g.told.heard(r).open() {
+			continue
+		}
+		if now.Before(g.until) {
+			p.hurried(now, r, b)
 			continue
 		}
 		g.draft = &draft{Resolved, g.id, now}
 		waiting := p.waiting(now, r)
-		if len(waiting)+len(g.recent) > stormLimit {
+		if len(waiting) > 0 && len(waiting)+len(g.recent) > stormLimit {
 			g.draft = &draft{Updated, g.id, now.Add(stormAgain)}
 		}
 		b.add(p.stormLetter(now, r, g, waiting))
@@ -160,6 +194,70 @@ func (p *Planner) calm(now time.Time, b *batch) {
 			s.again(now)
 		}
 	}
+}
+
+// urge has the letter of r's storm written again soon if s, which it holds back,
+// is urgent and would be named in it now, but is not.
+func (p *Planner) urge(now time.Time, s *story, r Route) {
+	g := p.surge(r)
+	if !g.hurry.IsZero() || !g.told.heard(r).open() || !p.urgent(s, g) {
+		return
+	}
+	at := now.Add(stormGather)
+	if again := g.told.At.Add(StormWindow); g.told.Event == Updated && again.After(at) {
+		at = again
+	}
+	if at.Before(g.until) {
+		g.hurry = at
+	}
+}
+
+// urgent says whether s is, has no name in the letter, and has a place there.
+func (p *Planner) urgent(s *story, g *surge) bool {
+	if s.level().rank() > LevelHigh.rank() || slices.Contains(g.named, s.incident.ID) {
+		return false
+	}
+	if len(g.named) < stormNamed {
+		return true
+	}
+	last := p.incidents[g.named[len(g.named)-1]]
+	return last == nil || s.level().rank() < last.level().rank()
+}
+
+// hurried writes the letter of r's storm again if its time has come and something
+// urgent is still not named. It holds for no longer than it said.
+func (p *Planner) hurried(now time.Time, r Route, b *batch) {
+	g := p.surge(r)
+	if g.hurry.IsZero() || now.Before(g.hurry) {
+		return
+	}
+	waiting := p.waiting(now, r)
+	if !slices.ContainsFunc(waiting, func(s *story) bool { return p.urgent(s, g) }) {
+		g.hurry = time.Time{}
+		return
+	}
+	g.draft = &draft{Updated, g.id, g.until}
+	b.add(p.stormLetter(now, r, g, waiting))
+}
+
+// stands says since when the letter of r's storm has stood for s, which r would
+// have been told of.
+func (p *Planner) stands(now time.Time, s *story, r Route) (since time.Time, ok bool) {
+	letter := p.surge(r).told.heard(r)
+	if !letter.open() {
+		return time.Time{}, false
+	}
+	if d, _ := p.decide(now, s, r); d.Reason != ReasonStorm {
+		return time.Time{}, false
+	}
+	since = decided(&s.incident, r).Add(r.Delay)
+	if r.OnlyEscalation {
+		since, _ = Beside{Steps: p.steps(now, s, r)}.due()
+	}
+	if letter.Since.After(since) {
+		since = letter.Since
+	}
+	return since, true
 }
 
 // storm ends a batch: it writes the letters of the storms that it began.
@@ -176,6 +274,9 @@ func (p *Planner) storm(now time.Time, b *batch) {
 func (p *Planner) waiting(now time.Time, r Route) (list []*story) {
 	g := p.surge(r)
 	for _, s := range p.incidents {
+		if s.incident.Drill {
+			continue
+		}
 		d, _ := decideFor(p.routes, s.told[r.Name], now, &s.incident, func(r Route) Beside {
 			b := p.besideOf(now, s, r)
 			b.Storm = time.Time{}
@@ -204,13 +305,12 @@ func (p *Planner) stormLetter(now time.Time, r Route, g *surge, waiting []*story
 		Schema: Schema, Event: d.event, Reason: ReasonStorm, AlertID: d.id, Route: r.Name, Shadow: told.shadow(r, d.event),
 		Sequence: told.Sequence + 1, SentAs: Key(d.id, r.Name, told.Sequence+1), At: now.UTC(),
 		Kind: KindStorm, State: detect.Confirmed, Confidence: detect.ConfidenceConfirmed, Severity: detect.SeverityOutage, Level: LevelMedium,
-		Opened: now, Storm: &Storm{Until: d.until, Waiting: len(waiting)}, Link: w.Page, Drill: len(waiting) > 0,
+		Opened: now, Storm: &Storm{Until: d.until, Waiting: len(waiting)}, Link: w.Page,
 	}
 	m.since(told)
 	m.Opened = m.ToldSince
 	named := Line{Label: "WAITING"}
 	for k, s := range waiting {
-		m.Drill = m.Drill && s.incident.Drill
 		if s.level().rank() < m.Level.rank() {
 			m.Level = s.level()
 		}
@@ -232,30 +332,26 @@ func (p *Planner) stormLetter(now time.Time, r Route, g *surge, waiting []*story
 
 // aboutStorm puts the letter of a storm into words.
 func (w Words) aboutStorm(m *Message, named Line) {
-	drill, tag := "", "[STORM]"
-	if m.Drill {
-		drill, tag = tagDrill+": ", "["+tagDrill+"][STORM]"
-	}
 	until, n := w.minute(m.Storm.Until), plural(m.Storm.Waiting, "incident")
 	step := "Open the page of incidents: it shows all of them. Look for what they have in common."
 	switch {
 	case m.Event == Resolved:
 		m.State, m.Resolved, m.Level, step = detect.Resolved, m.At, LevelInfo, "Nothing."
 		m.What = "The storm of alerts is over"
-		m.Title = drill + m.What + ": what still goes on follows one by one"
+		m.Title = m.What + ": what still goes on follows one by one"
 		if m.Storm.Waiting == 0 {
-			m.Title = drill + m.What + ": nothing that it held back still goes on"
+			m.Title = m.What + ": nothing that it held back still goes on"
 		}
 		m.Finding = "Picket tells this route of every incident again."
 	default:
 		m.NextUpdate = m.Storm.Until
 		m.What = "Many alerts at once"
-		m.Title = fmt.Sprintf("%s%s: %s held back until %s", drill, m.What, n, until)
+		m.Title = fmt.Sprintf("%s: %s held back until %s", m.What, n, until)
 		m.Finding = fmt.Sprintf("More than %d messages in %s would have come on this route. Picket sends no more of them one by one until %s. "+
-			"The end of what was told before is still told. What goes on then is told; what is over by then is not.", stormLimit, Span(StormWindow), until)
+			"The end of what was told before is still told. Something urgent that begins meanwhile is named in an update of this message. What goes on then is told; what is over by then is not.", stormLimit, Span(StormWindow), until)
 	}
 	m.Title = clip(m.Title, maxTitle)
-	m.Subject = clip(tag+" "+m.Title+" ("+m.AlertID+")", maxTitle)
+	m.Subject = clip("[STORM] "+m.Title+" ("+m.AlertID+")", maxTitle)
 	m.Lines = []Line{{Label: "SINCE", Text: w.moment(m.ToldSince)}, named, {Label: "DO NOW", Items: []string{step}, Numbered: true}}
 	if len(named.Items) == 0 {
 		m.Lines = slices.Delete(m.Lines, 1, 2)
