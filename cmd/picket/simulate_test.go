@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,6 +72,36 @@ func TestSimulateExplainsAndDraws(t *testing.T) {
 	drawn, err := os.ReadFile(svg)
 	if code != exitOK || err != nil || !strings.Contains(out, "seed 2") || !strings.HasPrefix(string(drawn), "<svg") {
 		t.Errorf("exit code %d, %v:\n%s%s", code, err, out, errOut)
+	}
+}
+
+// TestFiveHundredTargetsAreOneIncident: in the first second of a region's outage
+// nobody knows of most of its targets, and single services are found before the
+// region is. What is left is one incident.
+func TestFiveHundredTargetsAreOneIncident(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("seeds: 2\nduration: 5m\ntargets:\n")
+	for k := range 500 {
+		fmt.Fprintf(&b, "  - {id: w-%03d, provider: azure, service: s%02d, region: westeurope, kinds: [http]}\n", k, k%25)
+	}
+	for _, region := range []string{"northeurope", "uksouth", "eastus"} {
+		for k := range 4 {
+			fmt.Fprintf(&b, "  - {id: %s-%d, provider: azure, service: s%02d, region: %s, kinds: [http]}\n", region, k, k, region)
+		}
+	}
+	b.WriteString(`faults:
+  - {at: 60s, for: 2m, what: {provider: azure, region: westeurope}, how: refused}
+expect:
+  - {kind: provider-region, provider: azure, region: westeurope, confidence: confirmed, within: 8s}
+  - {kind: provider-region, count: 1}
+forbid:
+  - {kind: provider}
+  - {kind: service, after: 62s}
+  - {kind: target, after: 62s}
+`)
+	if code, out, errOut := simulateRun(t, b.String()); code != exitOK {
+		t.Errorf("exit code %d: %s%s", code, out, errOut)
 	}
 }
 

@@ -307,4 +307,11 @@ func TestLineage(t *testing.T) {
 	if e.takesIn(dep, scope{kind: KindProvider, provider: "azure"}, []string{"azure-storage-r1", "azure-storage-r2"}) {
 		t.Error("what is not on the CDN is not the CDN's")
 	}
+	region, service := scope{kind: KindProviderRegion, provider: "azure", region: "r1"}, scope{kind: KindService, provider: "azure", service: "storage"}
+	if !e.takesIn(region, service, []string{"azure-storage-r1"}) {
+		t.Error("a service that fails in the region alone is the region's")
+	}
+	if e.takesIn(region, service, []string{"azure-storage-r1", "azure-storage-r2"}) {
+		t.Error("a service that fails beyond the region is not the region's")
+	}
 }

@@ -156,7 +156,10 @@ func (e *Engine) allOf(b, a scope) bool {
 
 // takesIn says whether a finding explains all that an open incident tells of:
 // by lineage; or a dependency (an edge of it) all of whose failing targets the
-// incident of a service or a cloud lists, since it blamed too much of too little.
+// incident of a service or a cloud lists, since it blamed too much of too little;
+// or a cloud region in which all lies that the incident of a service lists, since
+// in the first second of an outage a service's targets there may be all that is
+// known to fail.
 func (e *Engine) takesIn(sc scope, b scope, targets []string) bool {
 	if e.contains(sc, b) {
 		return true
@@ -170,6 +173,10 @@ func (e *Engine) takesIn(sc scope, b scope, targets []string) bool {
 		}
 	case KindVRegionDependency:
 		if b.kind != KindVRegionProvider || b.vregion != sc.vregion {
+			return false
+		}
+	case KindProviderRegion:
+		if b.kind != KindService || b.provider != sc.provider {
 			return false
 		}
 	default:
