@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,11 +32,12 @@ func TestADigestAMorning(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		file := &config.File{}
+		var file atomic.Pointer[config.File]
+		file.Store(&config.File{})
 		wrote := 0
 		begin := func() func() {
 			ctx, cancel := context.WithCancel(t.Context())
-			d := &digests{store: s, file: func() *config.File { return file }, sites: func(context.Context) (int, int) { return 3, 3 },
+			d := &digests{store: s, file: file.Load, sites: func(context.Context) (int, int) { return 3, 3 },
 				wrote: func() { wrote++ }, page: "https://picket.msp.example", log: slog.New(slog.DiscardHandler)}
 			done := make(chan struct{})
 			go func() { defer close(done); d.run(ctx) }()
@@ -62,7 +64,7 @@ func TestADigestAMorning(t *testing.T) {
 		if got := letters(); len(got) != 0 {
 			t.Fatalf("nobody asked for %d digests", len(got))
 		}
-		file = &config.File{Daily: &config.Digest{Mail: []string{"desk@msp.example"}, At: config.DefaultDigestAt, Zone: zone}}
+		file.Store(&config.File{Daily: &config.Digest{Mail: []string{"desk@msp.example"}, At: config.DefaultDigestAt, Zone: zone}})
 		i := detect.Incident{ID: "01A", Kind: detect.KindProvider, Provider: "aws", Title: "AWS: outage", State: detect.Confirmed, Started: time.Now(), Opened: time.Now()}
 		doc, _ := json.Marshal(i)
 		if err := s.SaveIncident(t.Context(), i.ID, doc, i.Opened, i.Opened, true, []store.Message{
